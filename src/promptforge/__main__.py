@@ -1,0 +1,6 @@
+"""`python -m promptforge`."""
+
+from promptforge.cli.main import main
+
+if __name__ == "__main__":
+    main()

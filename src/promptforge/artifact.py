@@ -1,0 +1,318 @@
+"""The artifact: the compiled prompts with their locks. Everything above makes one or reads one.
+
+`agent_prompts.yaml` holds exactly what is sent; `agent_prompts.lock.json` beside it says where every byte came from;
+`promptforge.lock` at the root, made to be committed, holds one digest for each prompt.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from promptforge.files import digest_of
+from promptforge.model import Cut, Prompt, Reader, Segment, written
+from promptforge.source import Span
+from promptforge.yamlio import emit, parse
+
+__all__ = [
+    "Artifact",
+    "Entry",
+    "FactRecord",
+    "SectionRecord",
+    "committed_lock",
+    "lock_text",
+    "prompt_digest",
+    "prompts_text",
+    "read_artifact",
+    "read_committed_lock",
+    "without",
+]
+
+LOCK_VERSION = 1
+_SEGMENT = ["message", "start", "end", "first_line", "last_line", "section", "kind", "file", "line", "step", "facts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactRecord:
+    """A fact as the lock keeps it."""
+
+    file: str
+    line: int
+    level: str
+    values: Mapping[str, str | list[str] | None]
+    """As written, so that 1.10 and 1.1 differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionRecord:
+    """A section as the lock keeps it."""
+
+    kind: str
+    name: str
+    label: str
+    file: str
+    line: int
+    priority: int
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One agent in the artifact."""
+
+    name: str
+    role: str | None
+    file: str
+    model: str | None
+    tier: str | None
+    clearance: str
+    tokenizer: str
+    exact: bool
+    budget_tokens: int
+    inputs: Mapping[str, str]
+    """What shapes its prompt besides facts: name (`agents/windu.yaml`, `model opus`) to digest."""
+    sections: tuple[SectionRecord, ...]
+    variants: Mapping[str, Prompt]
+    """`base` and `enriched`."""
+    broken: bool = False
+    """Whether a part of it could not be made, so that it must not be used."""
+    carried: bool = False
+    """Whether it stands as an earlier build left it (`build --agent`)."""
+
+    @property
+    def enriched(self) -> Prompt:
+        """The prompt that is sent."""
+        return self.variants["enriched"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A whole build."""
+
+    name: str
+    version: str
+    """Of promptforge."""
+    entries: Mapping[str, Entry]
+    facts: Mapping[str, FactRecord]
+    """By id: `ports/mini:1337`."""
+    tables: Mapping[str, str]
+    """Table to the digest of what shapes it: key and schema."""
+    readers: tuple[Reader, ...] = ()
+    """The examples and templates, with the facts that they rest on."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """File to sha256."""
+
+    @property
+    def private(self) -> bool:
+        """Whether anything private is inside."""
+        return any(fact.level == "private" for fact in self.facts.values())
+
+
+def without(prompt: Prompt, sections: Iterable[int]) -> Prompt:
+    """The prompt without some of its sections, by their number; nothing is cut or put back in their place."""
+    dropped = frozenset(sections)
+    kept = [segment for segment in prompt.segments if segment.section not in dropped]
+    system = prompt.system.encode("utf-8", "surrogatepass")
+    text = b"".join(system[s.start : s.end] for s in kept if s.message == 0).lstrip(b"\n")
+    messages = tuple(prompt.messages[s.message - 1] for s in kept if s.message)
+    return replace(prompt, system=text.decode("utf-8", "surrogatepass"), messages=messages, segments=(), tokens=0)
+
+
+def prompt_digest(prompt: Prompt) -> str:
+    """The digest of what is sent: system prompt and messages."""
+    return digest_of(json.dumps([prompt.system, prompt.messages], ensure_ascii=True))
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def prompts_text(artifact: Artifact) -> str:
+    """agent_prompts.yaml: a mapping of agent to what is sent. No timestamp: the same inputs give the same bytes."""
+    return "".join(_entry_yaml(entry) for entry in artifact.entries.values()) or "{}\n"
+
+
+def _entry_yaml(entry: Entry) -> str:
+    prompt = entry.enriched
+    body: dict[str, object] = {"system": prompt.system}
+    if prompt.messages:
+        body["messages"] = [{"role": role, "content": content} for role, content in prompt.messages]
+    if entry.model is not None:
+        body["model"] = entry.model
+    return emit({entry.name: {**body, "tokens": prompt.tokens}})
+
+
+def committed_lock(artifact: Artifact) -> str:
+    """promptforge.lock: one line for each agent."""
+    head = "# The digest of each agent's prompt, written by promptforge build. Commit it: build --check compares with it.\n"
+    digests: dict[str, object] = {
+        name: f"sha256:{prompt_digest(entry.enriched)}" for name, entry in sorted(artifact.entries.items())
+    }
+    return head + emit({"version": LOCK_VERSION, "agents": digests})
+
+
+def lock_text(artifact: Artifact, *, output: str, prompts: str) -> str:
+    """agent_prompts.lock.json. `prompts` is the text of the artifact, `output` where it goes."""
+    head = {
+        "version": LOCK_VERSION,
+        "promptforge": artifact.version,
+        "name": artifact.name,
+        "output": {"path": output, "sha256": digest_of(prompts)},
+        "inputs": artifact.inputs,
+        "tables": artifact.tables,
+        "segment": _SEGMENT,
+        "readers": [[r.kind, r.id, r.span.file, r.span.line, sorted(r.facts), r.digest] for r in artifact.readers],
+    }
+    facts = {id_: [f.file, f.line, f.level, f.values] for id_, f in artifact.facts.items()}
+    lines = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
+    lines.append(f'"facts": {_members(facts)}')
+    lines.append(f'"agents": {_members({name: _entry_json(entry) for name, entry in artifact.entries.items()})}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _members(mapping: Mapping[str, object]) -> str:
+    """A mapping with one line a member, so that two locks can be compared."""
+    return "{\n" + ",\n".join(f"{_json(key)}: {_json(value)}" for key, value in mapping.items()) + "\n}"
+
+
+def _entry_json(entry: Entry) -> dict[str, object]:
+    return {
+        "file": entry.file,
+        "role": entry.role,
+        "model": entry.model,
+        "tier": entry.tier,
+        "clearance": entry.clearance,
+        "tokenizer": entry.tokenizer,
+        "exact": entry.exact,
+        "budget": entry.budget_tokens,
+        "inputs": entry.inputs,
+        **({"carried": True} if entry.carried else {}),
+        "sections": [[s.kind, s.name, s.label, s.file, s.line, s.priority, s.required] for s in entry.sections],
+        "variants": {name: _prompt_json(prompt) for name, prompt in entry.variants.items()},
+    }
+
+
+def _prompt_json(prompt: Prompt) -> dict[str, object]:
+    return {
+        "tokens": prompt.tokens,
+        "sha256": prompt_digest(prompt),
+        "segments": prompt.segments,
+        "left_out": prompt.cuts,
+        "filtered": prompt.filtered,
+    }
+
+
+def record_values(values: Mapping[str, Any]) -> dict[str, str | list[str] | None]:
+    """A fact's values as the lock keeps them."""
+    return {
+        column: value
+        if value.__class__ is str or value is None
+        else [written(v) for v in value]
+        if isinstance(value, list)
+        else written(value)
+        for column, value in values.items()
+    }
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def read_artifact(prompts: bytes, lock: bytes) -> Artifact:
+    """A build from its two files.
+
+    Raises ValueError when they are damaged, of another version, or do not belong together.
+    """
+    document, problems = parse("agent_prompts.yaml", prompts)
+    try:
+        raw = json.loads(lock)
+    except (ValueError, RecursionError) as problem:
+        raise ValueError(f"the lock is not JSON: {problem}") from problem
+    if not isinstance(raw, dict) or raw.get("version") != LOCK_VERSION:
+        raise ValueError("the lock is of another version of promptforge")
+    if raw["output"]["sha256"] != digest_of(prompts):
+        raise ValueError("the prompts were changed after they were built")
+    if document is None:
+        if prompts.strip() != b"{}":
+            raise ValueError(f"the prompts cannot be read: {problems[0].message}")
+    data = document.data if document else {}
+    try:
+        return _artifact(raw, data)
+    except (KeyError, TypeError, IndexError, AttributeError) as problem:
+        raise ValueError(f"the lock is damaged: {problem!r}") from problem
+
+
+def _artifact(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Artifact:
+    facts = {
+        id_: FactRecord(file=file, line=line, level=level, values=values)
+        for id_, (file, line, level, values) in raw["facts"].items()
+    }
+    return Artifact(
+        name=raw["name"],
+        version=raw["promptforge"],
+        entries={name: _entry(name, entry, data[name]) for name, entry in raw["agents"].items()},
+        facts=facts,
+        tables=raw["tables"],
+        readers=tuple(
+            Reader(kind=kind, id=id_, span=Span(file=file, line=line), facts=frozenset(ids), digest=digest)
+            for kind, id_, file, line, ids, digest in raw["readers"]
+        ),
+        inputs=raw["inputs"],
+    )
+
+
+def _entry(name: str, raw: Mapping[str, Any], sent: Mapping[str, Any]) -> Entry:
+    messages = tuple((m["role"], m["content"]) for m in sent.get("messages", ()))
+    variants = {}
+    for variant, prompt in raw["variants"].items():
+        segments = tuple(Segment(*s) for s in prompt["segments"])
+        system = sent["system"] if variant == "enriched" else _base_text(sent["system"], raw)
+        variants[variant] = Prompt(
+            system=system,
+            messages=messages if variant == "enriched" else (),
+            tokens=prompt["tokens"],
+            segments=segments,
+            cuts=tuple(Cut(*cut) for cut in prompt["left_out"]),
+            filtered={int(number): n for number, n in prompt["filtered"].items()},
+        )
+    return Entry(
+        name=name,
+        role=raw["role"],
+        file=raw["file"],
+        model=raw["model"],
+        tier=raw["tier"],
+        clearance=raw["clearance"],
+        tokenizer=raw["tokenizer"],
+        exact=raw["exact"],
+        budget_tokens=raw["budget"],
+        inputs=raw["inputs"],
+        sections=tuple(
+            SectionRecord(kind=k, name=n, label=t, file=f, line=li, priority=p, required=r)
+            for k, n, t, f, li, p, r in raw["sections"]
+        ),
+        variants=variants,
+        carried=raw.get("carried", False),
+    )
+
+
+def _base_text(system: str, raw: Mapping[str, Any]) -> str:
+    """The persona is a run of the system prompt; where no section prints it, it is not kept."""
+    content = system.encode("utf-8", "surrogatepass")
+    for segment in map(Segment._make, raw["variants"]["enriched"]["segments"]):
+        if segment.kind == "persona":
+            return content[segment.start : segment.end].decode("utf-8", "surrogatepass")
+    return ""
+
+
+def read_committed_lock(content: bytes) -> Mapping[str, str]:
+    """Agent to digest. Raises ValueError when the file is not a promptforge.lock."""
+    document, problems = parse("promptforge.lock", content)
+    data = document.data if document else None
+    agents = data.get("agents") if isinstance(data, dict) else None
+    if agents is None and isinstance(data, dict) and "agents" in data:
+        agents = {}
+    if not isinstance(agents, dict) or data.get("version") != LOCK_VERSION:
+        reason = problems[0].message if problems else "it has no agents, or is of another version"
+        raise ValueError(reason)
+    return {name: str(digest) for name, digest in agents.items()}

@@ -1,0 +1,104 @@
+"""`promptforge`: the group of commands. Each command is imported only when it is called, so that --help is quick."""
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+from promptforge import __version__
+
+__all__ = ["main", "promptforge"]
+
+_COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Prompts": {
+        "init": ("start", "Start a project, or take existing prompts over."),
+        "check": ("prompts", "Say everything that is wrong in the project's files."),
+        "build": ("prompts", "Compile the prompts of all agents."),
+        "diff": ("prompts", "Show what changed in the knowledge, and whom it touches."),
+        "explain": ("prompts", "Show where each line of a prompt comes from."),
+        "doctor": ("start", "Look whether models, keys and tokenizers are in order."),
+    },
+}
+"""Group to command to (module, one line)."""
+
+
+class _Commands(click.Group):
+    """Commands by name, imported when called, listed by group."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for group in _COMMANDS.values() for name in group]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for group in _COMMANDS.values():
+            if cmd_name in group:
+                module = import_module(f"promptforge.cli.{group[cmd_name][0]}")
+                command: click.Command = getattr(module, cmd_name)
+                return command
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in self.list_commands(ctx):
+            from promptforge.source import did_you_mean
+
+            ctx.fail(f"no command '{name}'; {did_you_mean(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, group in _COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, about) for name, (_, about) in group.items()])
+        with formatter.section("Start here"):
+            formatter.write_dl(
+                [
+                    ("promptforge init", "a small working project in this folder"),
+                    ("promptforge build", "compile it"),
+                    ("promptforge diff", "after an edit: whom it touches"),
+                ]
+            )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="promptforge")
+@click.option("-C", "--project", "folder", metavar="DIR", help="The project's folder; default: here or above.")
+@click.pass_context
+def promptforge(ctx: click.Context, folder: str | None) -> None:
+    """Compile hand-edited knowledge into the prompts of a council of AI agents.
+
+    knowledge/*.yaml, fewshot/*.yaml and agents/*.yaml become build/agent_prompts.yaml, where every line names its source.
+    """
+    ctx.obj = folder
+
+
+def main() -> None:
+    """The console script. Exit codes: 0 fine, 1 a diagnostic says no, 2 wrong usage, 130 interrupted."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    from promptforge.errors import PromptforgeError
+
+    try:
+        result = promptforge.main(standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as problem:
+        problem.show()
+        return 2
+    except PromptforgeError as problem:
+        from promptforge.console.terminal import print_error
+
+        print_error(problem)
+        return problem.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has gone (`| head`): nothing more to say, and nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

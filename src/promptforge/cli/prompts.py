@@ -1,0 +1,205 @@
+"""check, build, diff, explain."""
+
+import click
+
+from promptforge.cli.options import find_project, format_option, today
+from promptforge.errors import UsageError
+
+__all__ = ["build", "check", "diff", "explain"]
+
+
+@click.command()
+@format_option("text", "json", "github", "sarif")
+@click.option("--explain", "code", metavar="CODE", help="Show the page of a code: PF302.")
+@click.pass_context
+def check(ctx: click.Context, form: str, code: str | None) -> int:
+    """Say everything that is wrong in the project's files, at once.
+
+    Exit code 1 when anything is an error; warnings and notes do not change it.
+    """
+    from promptforge.compiler.build import compile_project
+    from promptforge.compiler.load import read_project
+    from promptforge.console import diagnostics as show
+    from promptforge.console.terminal import painter, print_json, print_text
+
+    if code is not None:
+        return _explain_code(code)
+    build = compile_project(read_project(find_project(ctx)), today=today(), thorough=True)
+    found = build.diagnostics
+    if form == "json":
+        print_json(show.as_json(found))
+    elif form == "sarif":
+        print_json(show.as_sarif(found))
+    elif form == "github":
+        print_text(show.as_github(found))
+    else:
+        paint = painter()
+        if found:
+            print_text(show.as_text(found, build.source_line, paint))
+        print_text(_verdict(build.project, show.counts(found)))
+    return 1 if build.errors else 0
+
+
+def _verdict(project: object, counts: str) -> str:
+    from promptforge.console.terminal import plural
+    from promptforge.model import Project
+
+    assert isinstance(project, Project)
+    facts = sum(len(table.facts) for table in project.tables.values())
+    size = ", ".join(
+        (plural(len(project.agents), "agent"), plural(facts, "fact"), plural(len(project.examples), "example"))
+    )
+    return f"{counts} in {size}" if counts else f"fine: {size}"
+
+
+def _explain_code(code: str) -> int:
+    from promptforge.console.diagnostics import code_page
+    from promptforge.console.terminal import print_text
+    from promptforge.source import codes, did_you_mean
+
+    known = codes()
+    if code.upper() not in known:
+        raise UsageError(f"no diagnostic has the code '{code}'", hint=did_you_mean(code.upper(), known))
+    print_text(code_page(known[code.upper()]))
+    return 0
+
+
+@click.command()
+@click.option(
+    "--check", "checking", is_flag=True, help="Write nothing; exit 1 when promptforge.lock is not up to date."
+)
+@click.option("--agent", "agents", multiple=True, metavar="GLOB", help="Only these agents; the others stay as built.")
+@click.option("--output", metavar="FILE", help="Write the artifact there instead.")
+@click.option("--watch", is_flag=True, help="Build again whenever a file is saved.")
+@format_option("text", "json")
+@click.pass_context
+def build(
+    ctx: click.Context, checking: bool, agents: tuple[str, ...], output: str | None, watch: bool, form: str
+) -> int:
+    """Compile the prompts of all agents into build/agent_prompts.yaml.
+
+    Nothing is written when anything is an error: the last build stays.
+    """
+    from promptforge.workbench.forge import check_locks, forge
+
+    root = find_project(ctx)
+    if watch:
+        if checking or form == "json":
+            raise UsageError("--watch goes with neither --check nor --format json")
+        return _watch(ctx, agents, output)
+    if checking:
+        report, made = check_locks(root, today=today(), only=agents)
+    else:
+        report, made = forge(root, today=today(), output=output, only=agents)
+    return _show_build(report, made, form, checking)
+
+
+def _show_build(report: object, made: object, form: str, checking: bool) -> int:
+    from promptforge.compiler.build import Build
+    from promptforge.console import diagnostics as show
+    from promptforge.console.prompts import build_json, build_text
+    from promptforge.console.terminal import painter, print_json, print_text, status
+    from promptforge.workbench.forge import Report
+
+    assert isinstance(report, Report) and isinstance(made, Build)
+    failed = bool(made.errors)
+    if form == "json":
+        print_json(build_json(report))
+        return 1 if failed or report.stale else 0
+    import sys
+
+    if report.diagnostics:
+        status(show.as_text(report.diagnostics, made.source_line, painter(sys.stderr)))
+        status(show.counts(report.diagnostics))
+    if failed:
+        status("nothing was written" + ("" if checking else f": {report.output} is as it was"))
+        return 1
+    print_text(build_text(report, painter(), checking=checking))
+    return 1 if report.stale else 0
+
+
+def _watch(ctx: click.Context, agents: tuple[str, ...], output: str | None) -> int:
+    from promptforge.console.terminal import print_error, status
+    from promptforge.errors import PromptforgeError
+    from promptforge.workbench.forge import forge
+    from promptforge.workbench.watch import saves
+
+    root = find_project(ctx)
+    for first in saves(root):
+        try:
+            report, made = forge(root, today=today(), output=output, only=agents)
+            _show_build(report, made, "text", False)
+        except PromptforgeError as problem:
+            print_error(problem)
+        if first:
+            status("watching for changes; Ctrl-C ends it")
+    return 0
+
+
+@click.command()
+@click.argument("before", metavar="[A]", required=False)
+@click.argument("after", metavar="[B]", required=False)
+@format_option("text", "json", "markdown")
+@click.option("--exit-code", is_flag=True, help="Exit 1 when anything differs.")
+@click.pass_context
+def diff(ctx: click.Context, before: str | None, after: str | None, form: str, exit_code: bool) -> int:
+    """Show what changed in the knowledge, and whom it touches.
+
+    A and B are git revisions or folders. Without them: the last build against the files as they are now;
+    with A alone: A against the files as they are now.
+    """
+    from promptforge.console.prompts import diff_json, diff_markdown, diff_text
+    from promptforge.console.terminal import painter, print_json, print_text
+    from promptforge.workbench.impact import compare_sides
+
+    impact = compare_sides(find_project(ctx), before, after, today=today())
+    sides = (impact.before, impact.after)
+    if form == "json":
+        print_json(diff_json(impact.diff, sides))
+    elif form == "markdown":
+        print_text(diff_markdown(impact.diff, sides))
+    elif impact.diff.empty:
+        since = f" of {impact.since:%Y-%m-%d %H:%M:%S}" if impact.since else ""
+        print_text(f"nothing changed since {impact.before}{since}")
+        if before is None:
+            print_text("to compare with what git has: promptforge diff HEAD")
+    else:
+        print_text(diff_text(impact.diff, painter()))
+    return 1 if exit_code and not impact.diff.empty else 0
+
+
+@click.command()
+@click.argument("place", metavar="AGENT[:LINE]")
+@format_option("text", "json")
+@click.pass_context
+def explain(ctx: click.Context, place: str, form: str) -> int:
+    """Show where each line of a prompt comes from, what it costs, and what was left out and why.
+
+    LINE is a line of the system prompt: `promptforge explain windu:42`.
+    """
+    from promptforge.compiler.build import compile_project
+    from promptforge.compiler.load import read_project
+    from promptforge.console.explain import explain_json, explain_line, explain_text
+    from promptforge.console.terminal import painter, print_json, print_text, status
+    from promptforge.workbench.explain import explain as explain_agent
+
+    name, _, wanted = place.partition(":")
+    if wanted and not wanted.isdigit():
+        raise UsageError(f"'{wanted}' is not the number of a line", hint=f"promptforge explain {name}:42")
+    build = compile_project(read_project(find_project(ctx)), today=today())
+    if build.errors:
+        status(f"the project has {len(build.errors)} errors: this is what still compiles (see: promptforge check)")
+    explanation = explain_agent(build, name)
+    if wanted:
+        lines = [line for line in explanation.lines if line.message == 0]
+        if not 1 <= int(wanted) <= len(lines):
+            raise UsageError(f"the prompt of '{name}' has {len(lines)} lines", hint=f"promptforge explain {name}")
+        line = lines[int(wanted) - 1]
+        print_json(explain_json(explanation, line)) if form == "json" else print_text(
+            explain_line(explanation, line, painter())
+        )
+    elif form == "json":
+        print_json(explain_json(explanation))
+    else:
+        print_text(explain_text(explanation, painter()))
+    return 0

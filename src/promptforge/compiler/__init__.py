@@ -1,0 +1,1 @@
+"""The compiler: load, link, choose, render, fit. `build` alone knows the other stages."""

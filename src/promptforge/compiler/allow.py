@@ -1,0 +1,114 @@
+"""Allowances: diagnostics that the user has looked at and accepts, on a line or for a file.
+
+`# promptforge: allow PF512 reason` at the end of a line, or `ignore: {PF331: [knowledge/lab.yaml]}` in
+promptforge.yaml. An allowance that allows nothing is a warning.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from promptforge.compiler.load import Loaded
+from promptforge.files import CONFIG
+from promptforge.model import Config
+from promptforge.source import Diagnostic, Span, codes, did_you_mean, ordered
+from promptforge.yamlio import comments
+
+__all__ = ["settle"]
+
+_WORD = "promptforge: allow"
+_CODES = re.compile(r"(PF\d{3})\b[,\s]*")
+_IN_TEMPLATE = re.compile(r"\{#-?\s*promptforge: allow\s+(.*?)\s*-?#\}")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Allowance:
+    code: str
+    span: Span
+    used: bool = False
+
+
+def settle(
+    diagnostics: Sequence[Diagnostic], loaded: Loaded, config: Config, *, thorough: bool
+) -> tuple[Diagnostic, ...]:
+    """What remains; with `thorough` also the allowances that allow nothing."""
+    said: list[Diagnostic] = []
+    allowances = [a for a in _on_lines(loaded, said) if _may_allow(a, said)]
+    by_line: dict[tuple[str, int, str], list[_Allowance]] = {}
+    for allowance in allowances:
+        by_line.setdefault((allowance.span.file, allowance.span.line, allowance.code), []).append(allowance)
+    ignores = [a for a in _in_config(loaded, config) if _may_allow(a[0], said)]
+    kept = [d for d in diagnostics if not _allowed(d, by_line, ignores)]
+    if thorough:
+        unused = [a for a in (*allowances, *(a for a, _ in ignores)) if not a.used]
+        said += [_unused(allowance) for allowance in unused]
+    return ordered([*kept, *said])
+
+
+def _allowed(
+    diagnostic: Diagnostic,
+    by_line: dict[tuple[str, int, str], list[_Allowance]],
+    ignores: Sequence[tuple[_Allowance, tuple[str, ...]]],
+) -> bool:
+    used = list(by_line.get((diagnostic.span.file, diagnostic.span.line, diagnostic.code), ()))
+    for allowance, files in ignores:
+        if allowance.code == diagnostic.code and any(fnmatchcase(diagnostic.span.file, glob) for glob in files):
+            used.append(allowance)
+    for allowance in used:
+        allowance.used = True
+    return bool(used)
+
+
+def _on_lines(loaded: Loaded, said: list[Diagnostic]) -> Iterator[_Allowance]:
+    for document in loaded.documents.values():
+        for line, column, rest in comments(document, _WORD):
+            yield from _allowances(
+                Span(file=document.file, line=line, column=column, length=len(_WORD) + 2), rest, said
+            )
+    for text in loaded.templates.values():
+        if _WORD in text.source:
+            for number, line_text in enumerate(text.source.split("\n")):
+                if match := _IN_TEMPLATE.search(line_text):
+                    place = Span(file=text.file, line=number + 1, column=match.start() + 1, length=len(match[0]))
+                    yield from _allowances(place, match[1], said)
+
+
+def _allowances(place: Span, rest: str, said: list[Diagnostic]) -> Iterator[_Allowance]:
+    at, found = 0, []
+    while match := _CODES.match(rest, at):
+        found.append(match[1])
+        at = match.end()
+    if not found:
+        message, hint = "the allowance names no code", "write `# promptforge: allow PF512 reason`"
+        said.append(Diagnostic(code="PF603", span=place, message=message, hint=hint))
+    elif not rest[at:].strip():
+        message, hint = "the allowance gives no reason", f"say why: `# promptforge: allow {found[0]} reason`"
+        said.append(Diagnostic(code="PF603", span=place, message=message, hint=hint))
+    for code in found:
+        yield _Allowance(code=code, span=place)
+
+
+def _in_config(loaded: Loaded, config: Config) -> Iterator[tuple[_Allowance, tuple[str, ...]]]:
+    for code, files in config.ignore.items():
+        assert loaded.config is not None  # config.ignore comes from there
+        yield _Allowance(code=code, span=loaded.config.span(("ignore", code), key=True)), tuple(map(str, files))
+
+
+def _may_allow(allowance: _Allowance, said: list[Diagnostic]) -> bool:
+    known = codes()
+    if allowance.code in known and known[allowance.code].allowable:
+        return True
+    if allowance.code not in known:
+        message, hint = f"no diagnostic has the code '{allowance.code}'", did_you_mean(allowance.code, known)
+    else:
+        message = f"{allowance.code} ({known[allowance.code].title}) cannot be allowed"
+        hint = "mend what it says: the project cannot be compiled around it"
+    said.append(Diagnostic(code="PF603", span=allowance.span, message=message, hint=hint))
+    return False
+
+
+def _unused(allowance: _Allowance) -> Diagnostic:
+    word = "ignore" if allowance.span.file == CONFIG else "allowance"
+    message, hint = f"the {word} of {allowance.code} allows nothing", "delete it"
+    return Diagnostic(code="PF601", span=allowance.span, message=message, hint=hint)

@@ -1,0 +1,226 @@
+"""All stages in order: a project's files to an artifact. The only module that knows every stage.
+
+It goes as far as it can: what is broken is said and left out, and the entries it concerns are marked, so that a
+comparison can still name what a change breaks. Whoever writes an artifact refuses one with errors.
+"""
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from promptforge import __version__
+from promptforge.artifact import Artifact, Entry, FactRecord, SectionRecord, record_values
+from promptforge.compiler.allow import settle
+from promptforge.compiler.choose import Chooser, Chosen, clearance_of
+from promptforge.compiler.fit import Count, fit
+from promptforge.compiler.judge import judge
+from promptforge.compiler.link import link
+from promptforge.compiler.load import Loaded, Parse, load
+from promptforge.compiler.render import Draft, Drafter
+from promptforge.files import CONFIG, Tree, digest_of
+from promptforge.model import Agent, Model, Project, Prompt, Reader
+from promptforge.source import Diagnostic, Span, errors, ordered
+from promptforge.tokens import Tokenizer, TokenizerError, count_chat, load_tokenizer
+from promptforge.yamlio import Document, parse
+
+__all__ = ["Build", "compile_project"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What came of a project's files."""
+
+    artifact: Artifact
+    diagnostics: tuple[Diagnostic, ...]
+    """By place; those that an allowance silences are not among them."""
+    project: Project
+    documents: Mapping[str, Document]
+    tree: Tree
+
+    def source_line(self, file: str, line: int) -> str | None:
+        """The text of a line (from 1) of one of the project's files."""
+        content = self.tree.files.get(file)
+        if content is None:
+            return None
+        lines = content.decode("utf-8-sig", "replace").split("\n")
+        return lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else None
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """What stops a build from being written."""
+        return errors(self.diagnostics)
+
+
+def compile_project(
+    tree: Tree,
+    *,
+    today: datetime.date,
+    thorough: bool = False,
+    only: Sequence[str] = (),
+    parse: Parse = parse,
+) -> Build:
+    """Compile every agent, or those whose names match a pattern of `only`.
+
+    `thorough` also looks for what a build need not know: unused allowances, near twins.
+    """
+    loaded, found = load(tree, parse=parse)
+    project, problems = link(loaded)
+    found += problems
+    found += judge(project, loaded, today=today)
+    if thorough:
+        from promptforge.compiler.twins import near_twins
+
+        found += near_twins(project, loaded)
+    compiler = _Compiler(project, loaded, tree.root)
+    wrong_files = {d.span.file for d in errors(found)}
+    entries = {
+        agent.name: compiler.entry(agent, broken=agent.file in wrong_files)
+        for agent in project.agents.values()
+        if not only or any(fnmatchcase(agent.name, pattern) for pattern in only)
+    }
+    found += compiler.found
+    settled = settle(ordered(found), loaded, project.config, thorough=thorough)
+    artifact = _artifact(project, entries, compiler, tree)
+    return Build(artifact=artifact, diagnostics=settled, project=project, documents=loaded.documents, tree=tree)
+
+
+class _Compiler:
+    """What the agents of one project share while they are compiled."""
+
+    def __init__(self, project: Project, loaded: Loaded, root: Path) -> None:
+        self.project, self.loaded, self.root = project, loaded, root
+        self.found: list[Diagnostic] = []
+        self.chooser = Chooser(project)
+        self.drafter = Drafter(project, loaded.documents)
+        self._tokenizers: dict[str, Tokenizer] = {}
+        self._shared = _shared_inputs(project)
+
+    def entry(self, agent: Agent, *, broken: bool) -> Entry:
+        """One agent, through choose, render and fit, as `enriched` and as `base`."""
+        clearance = clearance_of(agent, self.project.config)
+        tokenizer = self._tokenizer(agent.model)
+        count = self._count(tokenizer)
+        before = len(self.found)
+        chosen, problems = self.chooser.choose(agent, clearance)
+        self.found += problems
+        draft, problems = self.drafter.draft(agent, chosen, clearance)
+        self.found += problems
+        enriched, problems = fit(agent, agent.sections, draft, count, filtered=[one.filtered for one in chosen])
+        self.found += problems
+        return Entry(
+            name=agent.name,
+            role=agent.role,
+            file=agent.file,
+            model=agent.model.name if agent.model else None,
+            tier=agent.model.tier if agent.model else None,
+            clearance=clearance,
+            tokenizer=tokenizer.name,
+            exact=tokenizer.exact,
+            budget_tokens=agent.budget_tokens,
+            inputs=self._inputs(agent, chosen),
+            sections=tuple(
+                SectionRecord(
+                    kind=s.kind,
+                    name=s.name,
+                    label=s.label,
+                    file=s.file,
+                    line=s.line,
+                    priority=s.priority,
+                    required=s.required,
+                )
+                for s in agent.sections
+            ),
+            variants={"base": _base(agent, draft, count), "enriched": enriched},
+            broken=broken or draft.broken or bool(errors(self.found[before:])),
+        )
+
+    def _inputs(self, agent: Agent, chosen: Sequence[Chosen]) -> dict[str, str]:
+        document = self.loaded.documents[agent.file]
+        inputs = {agent.file: digest_of(json.dumps(document.data, default=str, ensure_ascii=True)), **self._shared}
+        if not any(section.path for section in agent.sections):
+            inputs["order of the tables"] = digest_of(json.dumps(list(self.project.tables)))
+        if agent.model is not None:
+            inputs[f"model {agent.model.name}"] = _model_digest(agent.model)
+        for one in chosen:
+            if one.section.kind == "template":
+                text = self.project.templates[one.section.name]
+                inputs[text.file] = digest_of(text.source)
+        return inputs
+
+    def _count(self, tokenizer: Tokenizer) -> Count:
+        runtime = self.project.config.runtime
+        if not runtime:
+            return tokenizer.chat
+        return lambda messages: count_chat(tokenizer, messages, runtime)
+
+    def _tokenizer(self, model: Model | None) -> Tokenizer:
+        spec = model.tokenizer if model else "estimate"
+        if spec not in self._tokenizers:
+            try:
+                from promptforge.text import render_chat
+
+                self._tokenizers[spec] = load_tokenizer(spec, root=self.root, render_chat=render_chat)
+            except TokenizerError as problem:
+                document = self.loaded.documents.get(CONFIG)
+                place = Span(file=CONFIG)
+                if document and model:
+                    place = document.span(("models", model.name, "tokenizer"))
+                self.found.append(Diagnostic(code="PF415", span=place, message=str(problem), hint=problem.hint))
+                self._tokenizers[spec] = load_tokenizer("estimate", root=self.root)
+        return self._tokenizers[spec]
+
+
+def _base(agent: Agent, draft: Draft, count: Count) -> Prompt:
+    """The persona alone."""
+    sections = [(s, part) for s, part in zip(agent.sections, draft.parts, strict=True) if s.kind == "persona"]
+    parts = Draft(parts=tuple(part for _, part in sections))
+    prompt, _ = fit(agent, [s for s, _ in sections], parts, count)
+    return prompt
+
+
+def _shared_inputs(project: Project) -> dict[str, str]:
+    """What of promptforge.yaml shapes every prompt."""
+    config = project.config
+    settings = {key: config.settings.get(key) for key in ("budget", "reserve", "table", "sections", "runtime")}
+    shaping = [settings, dict(config.clearance), __version__]
+    return {CONFIG: digest_of(json.dumps(shaping, default=str, sort_keys=True))}
+
+
+def _model_digest(model: Model) -> str:
+    return digest_of(json.dumps([model.name, model.tier, model.tokenizer, model.context]))
+
+
+def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compiler, tree: Tree) -> Artifact:
+    facts = {
+        fact.id: FactRecord(file=fact.file, line=fact.line, level=fact.level, values=record_values(fact.values))
+        for table in project.tables.values()
+        for fact in table.facts
+    }
+    return Artifact(
+        name=project.config.name,
+        version=__version__,
+        entries=entries,
+        facts=facts,
+        tables={name: table.digest for name, table in project.tables.items()},
+        readers=tuple(_readers(project, entries.values())),
+        inputs={path: digest_of(content) for path, content in tree.files.items()},
+    )
+
+
+def _readers(project: Project, entries: Iterable[Entry]) -> Iterable[Reader]:
+    """The examples with what they rest on, as the prompts that hold them say."""
+    facts: dict[str, set[str]] = {}
+    for entry in entries:
+        for segment in entry.enriched.segments:
+            if segment.kind == "example":
+                facts.setdefault(segment.facts[0].removeprefix("example:"), set()).update(segment.facts[1:])
+    for example in project.examples:
+        digest = digest_of(
+            json.dumps([example.user.source, example.assistant.source, example.tags, example.agents], default=str)
+        )
+        yield Reader(
+            kind="example", id=example.id, span=example.span, facts=frozenset(facts.get(example.id, ())), digest=digest
+        )

@@ -1,0 +1,202 @@
+"""The third stage: which facts and examples each section of an agent holds, and which its model may not see."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from promptforge.model import (
+    LEVELS,
+    Agent,
+    Condition,
+    Config,
+    Cut,
+    Example,
+    Fact,
+    Project,
+    Section,
+    Table,
+    canonical,
+    written,
+)
+from promptforge.source import Diagnostic, Span
+
+__all__ = ["Chooser", "Chosen", "clearance_of", "leak"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a section holds, before the budget."""
+
+    section: Section
+    facts: tuple[Fact, ...] = ()
+    through: tuple[tuple[str, ...], ...] = ()
+    """For each fact the ids of the facts that its `where` went through; empty when it went through none."""
+    columns: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    """For this agent and with these tags, in order; the first `count` that its model may see are taken."""
+    cuts: tuple[Cut, ...] = ()
+    filtered: int = 0
+
+
+def clearance_of(agent: Agent, config: Config) -> str:
+    """The most sensitive level that the agent's prompt may hold.
+
+    An agent without a model may end up anywhere, so it gets the lower of the tiers, unless it is local by privacy.
+    """
+    if agent.model is not None:
+        return config.clearance[agent.model.tier]
+    if agent.privacy == "local":
+        return config.clearance["local"]
+    return min(config.clearance.values(), key=lambda level: LEVELS[level])
+
+
+def leak(fact: Fact, agent: Agent, clearance: str, through: str, span: Span) -> Diagnostic:
+    """A fact that cannot be left out of a prompt whose model may not see it: the path from the one to the other."""
+    model = f"model '{agent.model.name}' ({agent.model.tier})" if agent.model else "no model"
+    message = (
+        f"{fact.table} '{fact.key}' is {fact.level}, but reaches agent '{agent.name}' through {through}; "
+        f"its {model} may see {clearance} facts at most"
+    )
+    hint = "take it out of there, give the agent a local model, or change the fact's sensitivity"
+    related = ((fact.span, f"the {fact.level} fact"), (Span(file=agent.file), f"agent '{agent.name}'"))
+    return Diagnostic(code="PF501", span=span, message=message, hint=hint, related=related)
+
+
+class _Path:
+    """The values that a `where` path gives for each fact of a table, indexed."""
+
+    def __init__(self, table: Table, steps: Sequence[str], tables: Mapping[str, Table]) -> None:
+        self.positions: dict[object, list[int]] = {}
+        self.through: list[tuple[Fact, ...]] = []
+        kind = _kind_at(table, steps, tables)
+        for position, fact in enumerate(table.facts):
+            values, through = _follow(fact, table, steps, tables)
+            self.through.append(through)
+            for value in values:
+                found = self.positions.setdefault(canonical(value, kind), [])
+                if not found or found[-1] != position:
+                    found.append(position)
+        self.kind = kind
+
+
+def _kind_at(table: Table, steps: Sequence[str], tables: Mapping[str, Table]) -> str:
+    for step in steps[:-1]:
+        table = tables[table.columns[step].ref]
+    return table.kind(steps[-1])
+
+
+def _follow(
+    fact: Fact, table: Table, steps: Sequence[str], tables: Mapping[str, Table]
+) -> tuple[list[object], tuple[Fact, ...]]:
+    value = fact.values.get(steps[0])
+    values = value if isinstance(value, list) else [value]
+    if len(steps) == 1:
+        return values, ()
+    target = tables[table.columns[steps[0]].ref]
+    reached: list[object] = []
+    through: list[Fact] = []
+    for one in values:
+        other = target.by_key.get(written(one)) if one is not None else None
+        if other is None:
+            reached.append(None)
+            continue
+        further, facts = _follow(other, target, steps[1:], tables)
+        reached.extend(further)
+        through.extend((other, *facts))
+    return reached, tuple(through)
+
+
+class Chooser:
+    """Chooses for the agents of one project; what it looks up once serves all of them."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._paths: dict[tuple[str, tuple[str, ...]], _Path] = {}
+        self._examples: dict[str, list[Example]] = {}
+        for example in project.examples:
+            for name in example.agents or ("",):
+                self._examples.setdefault(name, []).append(example)
+        self._order = {example.id: number for number, example in enumerate(project.examples)}
+
+    def choose(self, agent: Agent, clearance: str) -> tuple[tuple[Chosen, ...], list[Diagnostic]]:
+        """What each section of the agent holds."""
+        found: list[Diagnostic] = []
+        chosen = []
+        for number, section in enumerate(agent.sections):
+            if section.kind == "table":
+                chosen.append(self._table(agent, number, section, clearance, found))
+            elif section.kind == "fewshot":
+                chosen.append(Chosen(section=section, examples=self._for(agent, section)))
+            else:
+                chosen.append(Chosen(section=section))
+        return tuple(chosen), found
+
+    def _for(self, agent: Agent, section: Section) -> tuple[Example, ...]:
+        own = self._examples.get(agent.name, [])
+        everyones = self._examples.get("", [])
+        examples: Iterable[Example] = own
+        if everyones:
+            examples = sorted([*own, *everyones], key=lambda example: self._order[example.id])
+        if section.tags:
+            wanted = {written(tag) for tag in section.tags}
+            examples = (e for e in examples if not wanted.isdisjoint(map(written, e.tags)))
+        return tuple(examples)
+
+    def _table(self, agent: Agent, number: int, section: Section, clearance: str, found: list[Diagnostic]) -> Chosen:
+        table = self._project.tables[section.name]
+        positions = self._matching(table, section.where)
+        facts, through, cuts = [], [], []
+        allowed = LEVELS[clearance]
+        paths = [self._path(table, c.path) for c in section.where if len(c.path) > 1]
+        for position in positions:
+            fact = table.facts[position]
+            passed = tuple(other for path in paths for other in path.through[position])
+            secret = next((f for f in (fact, *passed) if LEVELS[f.level] > allowed), None)
+            if secret is None:
+                facts.append(fact)
+                through.append(tuple(other.id for other in passed))
+            elif section.required:
+                place = Span(file=section.file, line=section.line)
+                found.append(leak(secret, agent, clearance, f"the required section '{section.label}'", place))
+            else:
+                why = f"{secret.level}, and the clearance is {clearance}"
+                cuts.append(Cut(number, fact.id, "clearance", why if secret is fact else f"its {secret.id} is {why}"))
+        return Chosen(
+            section=section,
+            facts=tuple(facts),
+            through=tuple(through) if paths else (),
+            columns=section.columns or _default_columns(table, facts),
+            cuts=tuple(cuts),
+            filtered=len(table.facts) - len(positions),
+        )
+
+    def _path(self, table: Table, steps: tuple[str, ...]) -> _Path:
+        known = self._paths.get((table.name, steps))
+        if known is None:
+            known = self._paths[table.name, steps] = _Path(table, steps, self._project.tables)
+        return known
+
+    def _matching(self, table: Table, where: Sequence[Condition]) -> Sequence[int]:
+        """Positions of the facts that match every condition, in order."""
+        kept: set[int] | None = None
+        for condition in where:
+            path = self._path(table, condition.path)
+            matching: set[int] = set()
+            for value in condition.values:
+                matching.update(path.positions.get(canonical(value, path.kind), ()))
+            if condition.negate:
+                matching = set(range(len(table.facts))) - matching
+            kept = matching if kept is None else kept & matching
+        return range(len(table.facts)) if kept is None else sorted(kept)
+
+
+_NEVER = frozenset(["sensitivity", "verified", "tags"])
+
+
+def _default_columns(table: Table, facts: Sequence[Fact]) -> tuple[str, ...]:
+    """Those with a value in some chosen fact: key columns first, then in order of first appearance."""
+    seen = {column: None for fact in facts for column, value in fact.values.items() if value is not None}
+    columns = [column for column in table.key if column in seen]
+    columns += [column for column in seen if column not in table.key and column not in _NEVER]
+    if table.name == "ports" and all(written(fact.values.get("proto")) == "tcp" for fact in facts):
+        columns = [column for column in columns if column != "proto"]
+    return tuple(columns)

@@ -1,0 +1,192 @@
+"""The fifth stage: a draft into its budget, and the prompt with the source of each byte.
+
+What goes, goes whole: rows and examples, lowest priority first, the later section first among equals, its last row
+first; an emptied section takes its heading along. The first number of cuts that fits is taken, so that the last thing
+cut would not fit if put back. Nothing required is ever cut.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from promptforge.compiler.render import Draft, Part, Piece
+from promptforge.model import Agent, Cut, Prompt, Section, Segment
+from promptforge.source import Diagnostic, Span
+
+__all__ = ["Count", "fit"]
+
+Count = Callable[[Sequence[tuple[str, str]]], int]
+"""Tokens of a chat given as (role, content), overhead included."""
+
+
+class _Candidate(NamedTuple):
+    """An item that may be cut, in the order in which it goes."""
+
+    priority: int
+    minus_section: int
+    minus_item: int
+
+    @property
+    def section(self) -> int:
+        return -self.minus_section
+
+    @property
+    def item(self) -> int:
+        return -self.minus_item
+
+
+def fit(
+    agent: Agent, sections: Sequence[Section], draft: Draft, count: Count, *, filtered: Sequence[int] = ()
+) -> tuple[Prompt, list[Diagnostic]]:
+    """The prompt within the agent's budget; an error when what is required does not fit it."""
+    candidates = sorted(
+        _Candidate(section.priority, -number, -item)
+        for number, (section, part) in enumerate(zip(sections, draft.parts, strict=True))
+        if not section.required
+        for item in range(len(part.items))
+    )
+    tokens_after: dict[int, int] = {}
+
+    def tokens(cuts: int) -> int:
+        if cuts not in tokens_after:
+            system, messages = _text(draft, _kept(draft, candidates[:cuts]))
+            tokens_after[cuts] = count([("system", system), *messages])
+        return tokens_after[cuts]
+
+    cuts = _fewest_cuts(len(candidates), tokens, agent.budget_tokens)
+    found: list[Diagnostic] = []
+    if cuts is None:
+        cuts = len(candidates)
+        found.append(_over_budget(agent, sections, draft, tokens(cuts)))
+    kept = _kept(draft, candidates[:cuts])
+    system, messages, segments = _assemble(draft, kept)
+    left_out = [cut for part in draft.parts for cut in part.cuts]
+    for candidate in candidates[:cuts]:
+        name = draft.parts[candidate.section].names[candidate.item]
+        left_out.append(Cut(candidate.section, name, "budget", f"priority {candidate.priority}"))
+    prompt = Prompt(
+        system=system,
+        messages=messages,
+        tokens=tokens(cuts),
+        segments=segments,
+        cuts=tuple(left_out),
+        filtered={number: n for number, n in enumerate(filtered) if n},
+    )
+    return prompt, found
+
+
+def _fewest_cuts(most: int, tokens: Callable[[int], int], budget: int) -> int | None:
+    """The fewest cuts that fit, or nothing when even all of them do not.
+
+    Each cut takes tokens away, so the search halves; where merging tokens make it uneven, the steps back restore
+    that one cut fewer would not fit.
+    """
+    if tokens(0) <= budget:
+        return 0
+    if tokens(most) > budget:
+        return None
+    low, high = 0, most  # low does not fit, high fits
+    while high - low > 1:
+        middle = (low + high) // 2
+        if tokens(middle) <= budget:
+            high = middle
+        else:
+            low = middle
+    while tokens(high - 1) <= budget:
+        high -= 1
+    return high
+
+
+def _kept(draft: Draft, cut: Iterable[_Candidate]) -> list[int]:
+    """How many items of each part stay: those that go are always its last ones."""
+    kept = [len(part.items) for part in draft.parts]
+    for candidate in cut:
+        kept[candidate.section] -= 1
+    return kept
+
+
+def _pieces(part: Part, kept: int) -> list[Piece]:
+    """What of a part in the system prompt stays."""
+    if not kept or part.as_messages:
+        return []
+    pieces = [piece for item in part.items[:kept] for piece in item]
+    return [part.heading, *pieces] if part.heading else pieces
+
+
+def _gap(before: str) -> str:
+    """What keeps a section apart from the text before it by one blank line."""
+    if not before or before.endswith("\n\n"):
+        return ""
+    return "\n" if before.endswith("\n") else "\n\n"
+
+
+def _text(draft: Draft, kept: Sequence[int]) -> tuple[str, list[tuple[str, str]]]:
+    """The texts alone, for counting."""
+    texts: list[str] = []
+    messages: list[tuple[str, str]] = []
+    for part, many in zip(draft.parts, kept, strict=True):
+        pieces = _pieces(part, many)
+        if pieces:
+            texts.append(_gap(_tail(texts)))
+            texts.extend([piece.text for piece in pieces])
+        if part.as_messages:
+            messages.extend(_messages(part, many))
+    return "".join(texts), messages
+
+
+def _tail(texts: Sequence[str]) -> str:
+    """The end of what was written so far, enough to see its last two characters."""
+    tail = ""
+    for text in reversed(texts):
+        tail = text[-2:] + tail
+        if len(tail) >= 2:
+            break
+    return tail
+
+
+def _messages(part: Part, kept: int) -> list[tuple[str, str]]:
+    return [
+        (role, piece.text)
+        for item in part.items[:kept]
+        for role, piece in zip(("user", "assistant"), item, strict=True)
+    ]
+
+
+def _assemble(draft: Draft, kept: Sequence[int]) -> tuple[str, tuple[tuple[str, str], ...], tuple[Segment, ...]]:
+    """The texts with the segments that cover them."""
+    texts: list[str] = []
+    segments: list[Segment] = []
+    messages: list[tuple[str, str]] = []
+    at, line = 0, 1
+    for number, (part, many) in enumerate(zip(draft.parts, kept, strict=True)):
+        gap = _gap(_tail(texts))
+        for piece in _pieces(part, many):
+            text = gap + piece.text
+            gap = ""
+            size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            segments.append(_segment(0, at, size, line, text, number, piece))
+            texts.append(text)
+            at += size
+            line += text.count("\n")
+        if part.as_messages:
+            for item in part.items[:many]:
+                for role, piece in zip(("user", "assistant"), item, strict=True):
+                    messages.append((role, piece.text))
+                    size = len(piece.text.encode("utf-8", "surrogatepass"))
+                    segments.append(_segment(len(messages), 0, size, 1, piece.text, number, piece))
+    return "".join(texts), tuple(messages), tuple(segments)
+
+
+def _segment(message: int, at: int, size: int, line: int, text: str, number: int, piece: Piece) -> Segment:
+    # A blank line that only sets a section apart is part of the segment, but no line of its source.
+    lead = 0 if piece.kind == "persona" and text is piece.text else len(text) - len(text.lstrip("\n"))
+    last = line + text.count("\n") - text.endswith("\n")
+    return Segment(
+        message, at, at + size, line + lead, last, number, piece.kind, piece.file, piece.line, piece.step, piece.facts
+    )
+
+
+def _over_budget(agent: Agent, sections: Sequence[Section], draft: Draft, least: int) -> Diagnostic:
+    required = [s.label for s, part in zip(sections, draft.parts, strict=True) if s.required and part.items]
+    message = f"agent '{agent.name}' needs {least} tokens for {' and '.join(required)} alone, over its budget of {agent.budget_tokens}"
+    hint = f"raise the budget to {least} or more, or take `required` off a section"
+    return Diagnostic(code="PF413", span=Span(file=agent.file), message=message, hint=hint)

@@ -1,0 +1,114 @@
+"""The first stage: a project's files to documents of the right shape. What is broken is said and left out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from promptforge.errors import NoProjectError
+from promptforge.files import CONFIG, DEFAULT_FILE_MB, Problem, Tree, read_file, read_folder
+from promptforge.model import Text
+from promptforge.schema import check_shape
+from promptforge.source import Diagnostic, Span
+from promptforge.yamlio import Document, parse
+
+__all__ = ["Loaded", "load", "read_project"]
+
+Parse = Callable[[str, bytes], tuple[Document | None, tuple[Diagnostic, ...]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Documents by kind, in file-name order; those of a wrong shape are not among them."""
+
+    config: Document | None
+    knowledge: Mapping[str, Document]
+    agents: Mapping[str, Document]
+    fewshot: Mapping[str, Document]
+    schemas: Mapping[str, bytes]
+    """By table."""
+    templates: Mapping[str, Text]
+    """By path below agents/templates."""
+    documents: Mapping[str, Document]
+    """All that could be parsed, those of a wrong shape included."""
+
+
+def read_project(root: Path) -> Tree:
+    """The project's files, under its own size limit.
+
+    Raises NoProjectError when there is no promptforge.yaml in `root`.
+    """
+    limit_mb: float = DEFAULT_FILE_MB
+    content = read_file(root, CONFIG)
+    if isinstance(content, Problem) and not (root / CONFIG).exists() and not (root / CONFIG).is_symlink():
+        raise NoProjectError(f"no {CONFIG} in {root}", hint="start one here: promptforge init")
+    if isinstance(content, bytes) and b"file_mb" in content:
+        document, _ = parse(CONFIG, content)
+        if document and isinstance(document.data, dict) and isinstance(document.data.get("limits"), dict):
+            wanted = document.data["limits"].get("file_mb")
+            limit_mb = wanted if isinstance(wanted, (int, float)) and wanted > 0 else limit_mb
+    return read_folder(root, limit_mb=limit_mb)
+
+
+def load(tree: Tree, *, parse: Parse = parse) -> tuple[Loaded, list[Diagnostic]]:
+    """Every file parsed and its shape checked."""
+    found = [_unreadable(problem) for problem in tree.problems]
+    documents: dict[str, Document] = {}
+    schemas: dict[str, bytes] = {}
+    templates: dict[str, Text] = {}
+    for path, content in tree.files.items():
+        if path.startswith("agents/templates/"):
+            template = _template(path, content, found)
+            if template is not None:
+                templates[path.removeprefix("agents/templates/")] = template
+        elif path.endswith(".schema.json"):
+            schemas[PurePosixPath(path).name.removesuffix(".schema.json")] = content
+        elif not path.startswith(("suites/", "training/")):
+            document, problems = parse(path, content)
+            found.extend(problems)
+            if document is not None:
+                documents[path] = document
+    shaped: dict[str, dict[str, Document]] = {"project": {}, "agent": {}, "fewshot": {}, "knowledge": {}}
+    for path, document in documents.items():
+        kind = _kind(path)
+        problems = check_shape(document, kind) if kind != "knowledge" else ()
+        found.extend(problems)
+        if not problems:
+            shaped[kind][path] = document
+    loaded = Loaded(
+        config=shaped["project"].get(CONFIG),
+        knowledge=shaped["knowledge"],
+        agents=shaped["agent"],
+        fewshot=shaped["fewshot"],
+        schemas=schemas,
+        templates=templates,
+        documents=documents,
+    )
+    return loaded, found
+
+
+def _kind(path: str) -> str:
+    if path == CONFIG:
+        return "project"
+    return {"agents": "agent", "fewshot": "fewshot", "knowledge": "knowledge"}[path.split("/", 1)[0]]
+
+
+def _unreadable(problem: Problem) -> Diagnostic:
+    if problem.kind == "too large":
+        hint = "split the file, or raise limits.file_mb in promptforge.yaml"
+        message = f"the file is too large: {problem.message}"
+        return Diagnostic(code="PF102", span=Span(file=problem.file), message=message, hint=hint)
+    hint = "mend the permission or the link, or move it away"
+    message = f"the file cannot be read: {problem.message}"
+    return Diagnostic(code="PF101", span=Span(file=problem.file), message=message, hint=hint)
+
+
+def _template(path: str, content: bytes, found: list[Diagnostic]) -> Text | None:
+    try:
+        return Text(source=content.decode("utf-8-sig").replace("\r\n", "\n"), file=path)
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        message = f"byte 0x{content[problem.start]:02x} is not UTF-8"
+        found.append(
+            Diagnostic(code="PF103", span=Span(file=path, line=line), message=message, hint="save the file as UTF-8")
+        )
+        return None

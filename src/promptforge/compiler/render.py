@@ -1,0 +1,344 @@
+"""The fourth stage: what was chosen, as text. Every piece of text keeps its source and the facts it rests on."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from promptforge.compiler.choose import Chosen, leak
+from promptforge.compiler.scan import neutralise
+from promptforge.model import LEVELS, Agent, Cut, Example, Fact, Project, Text, written
+from promptforge.source import Diagnostic, Span
+from promptforge.yamlio import Document
+
+if TYPE_CHECKING:
+    from promptforge.text import Rendered, Renderer, TextProblem
+
+__all__ = ["Draft", "Drafter", "Part", "Piece"]
+
+
+class Piece(NamedTuple):
+    """A run of text with its source."""
+
+    text: str
+    kind: str
+    file: str
+    line: int
+    step: int
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A section as text: what goes only together is one item."""
+
+    heading: Piece | None = None
+    """Goes when the last item goes."""
+    items: tuple[tuple[Piece, ...], ...] = ()
+    names: tuple[str, ...] = ()
+    """For each item what a report calls it: a fact's id, example:ID, template:FILE."""
+    as_messages: bool = False
+    """Items are pairs of a user's and an assistant's message."""
+    cuts: tuple[Cut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An agent's prompt before the budget: one part a section."""
+
+    parts: tuple[Part, ...]
+    broken: bool = False
+    """Whether something of it could not be rendered, so that it stands without it."""
+
+
+class Drafter:
+    """Drafts the prompts of one project; rows and examples that several agents share are rendered once."""
+
+    def __init__(self, project: Project, documents: Mapping[str, Document]) -> None:
+        self._project = project
+        self._documents = documents
+        self._rows: dict[tuple[str, tuple[str, ...], str], dict[str, str]] = {}
+        self._texts: dict[int, Rendered | TextProblem] = {}
+        self._renderer: Renderer | None = None
+
+    def draft(self, agent: Agent, chosen: Sequence[Chosen], clearance: str) -> tuple[Draft, list[Diagnostic]]:
+        """The agent's sections as text, and what of them cannot be rendered or must not be shown to its model."""
+        found: list[Diagnostic] = []
+        parts: list[Part] = []
+        broken = False
+        for number, one in enumerate(chosen):
+            match one.section.kind:
+                case "persona":
+                    parts.append(_persona(agent))
+                case "table":
+                    parts.append(self._table(one))
+                    self._warn_if_empty(one, agent, found)
+                case "template":
+                    part, failed = self._template(agent, one, clearance, found)
+                    broken |= failed
+                    parts.append(part)
+                case "fewshot":
+                    part, failed = self._fewshot(agent, number, one, clearance, found)
+                    broken |= failed
+                    parts.append(part)
+        return Draft(parts=tuple(parts), broken=broken), found
+
+    def _warn_if_empty(self, chosen: Chosen, agent: Agent, found: list[Diagnostic]) -> None:
+        section = chosen.section
+        if chosen.facts or not section.path:
+            return  # default sections may well be empty
+        why = "no fact matches its `where`" if section.where else f"the table {section.name} is empty"
+        if chosen.cuts:
+            why = "its model may see none of the facts"
+        message = f"the section '{section.label}' of agent '{agent.name}' is empty: {why}"
+        place = Span(file=section.file, line=section.line)
+        found.append(Diagnostic(code="PF410", span=place, message=message, hint="mend the where, or drop the section"))
+
+    # --- tables
+
+    def _table(self, chosen: Chosen) -> Part:
+        section = chosen.section
+        if not chosen.facts:
+            return Part(cuts=chosen.cuts)
+        table = self._project.tables[section.name]
+        columns, form = chosen.columns, section.form or "markdown"
+        known = self._rows.setdefault((table.name, columns, form), {})
+        make = _FORMS[form][1]
+        items = []
+        names = []
+        for number, fact in enumerate(chosen.facts):
+            text = known.get(fact.key)
+            if text is None:
+                text = known[fact.key] = make(fact, columns)
+            facts = (fact.id, *chosen.through[number]) if chosen.through else (fact.id,)
+            items.append((Piece(text, "row", fact.file, fact.line, 0, facts),))
+            names.append(fact.id)
+        # The default columns are those of all chosen facts, so the heading rests on every one of them.
+        rests_on = () if section.columns else tuple(names)
+        title = neutralise(" ".join((section.title or table.name).split()))
+        text = f"## {title}\n{_FORMS[form][0](columns)}"
+        heading = Piece(text, "heading", section.file, section.line, 0, rests_on)
+        return Part(heading=heading, items=tuple(items), names=tuple(names), cuts=chosen.cuts)
+
+    # --- texts
+
+    def _template(self, agent: Agent, chosen: Chosen, clearance: str, found: list[Diagnostic]) -> tuple[Part, bool]:
+        text = self._project.templates[chosen.section.name]
+        rendered = self._render(text, agent, found)
+        if rendered is None:
+            return Part(), True
+        through = f"the template {text.file}"
+        if _leaks([(rendered, text)], agent, clearance, through, self._place, found):
+            return Part(), True
+        body = rendered.text.rstrip("\n")
+        if not body.strip():
+            message = f"the template {text.file} prints nothing for agent '{agent.name}'"
+            place = Span(file=chosen.section.file, line=chosen.section.line)
+            found.append(Diagnostic(code="PF410", span=place, message=message, hint="drop the section, or mend it"))
+            return Part(), False
+        facts = tuple(dict.fromkeys((*(f.id for f in rendered.seen), *rendered.reads)))
+        step = 1 if rendered.text.count("\n") == text.source.count("\n") else 0
+        piece = Piece(body + "\n", "template", text.file, 1, step, facts)
+        return Part(items=((piece,),), names=(f"template:{chosen.section.name}",)), False
+
+    def _fewshot(
+        self, agent: Agent, number: int, chosen: Chosen, clearance: str, found: list[Diagnostic]
+    ) -> tuple[Part, bool]:
+        section = chosen.section
+        items, names, cuts, broken = [], [], [], False
+        for example in chosen.examples:
+            if len(items) >= section.count:
+                break
+            pair = self._pair(example, agent, found)
+            if pair is None:
+                broken = True
+                continue
+            texts = [(pair[0], example.user), (pair[1], example.assistant)]
+            named = agent.name in example.agents
+            secret = _first_above(texts, clearance)
+            if secret and named:
+                _leaks(texts, agent, clearance, f"the example '{example.id}'", self._place, found)
+                broken = True
+                continue
+            if secret:
+                why = f"it shows {secret.id}, which is {secret.level}, and the clearance is {clearance}"
+                cuts.append(Cut(number, f"example:{example.id}", "clearance", why))
+                continue
+            form = "message" if section.form == "messages" else "text" if items else "first text"
+            items.append(self._pieces(example, pair, form))
+            names.append(f"example:{example.id}")
+        heading = None
+        if items and section.form != "messages":
+            title = neutralise(" ".join((section.title or "Examples").split()))
+            heading = Piece(f"## {title}\n", "heading", section.file, section.line, 0, ())
+        part = Part(
+            heading=heading,
+            items=tuple(items),
+            names=tuple(names),
+            as_messages=section.form == "messages",
+            cuts=tuple(cuts),
+        )
+        return part, broken
+
+    def _pair(self, example: Example, agent: Agent, found: list[Diagnostic]) -> "tuple[Rendered, Rendered] | None":
+        user = self._render(example.user, agent, found)
+        assistant = self._render(example.assistant, agent, found)
+        return (user, assistant) if user and assistant else None
+
+    def _pieces(self, example: Example, pair: "tuple[Rendered, Rendered]", form: str) -> tuple[Piece, ...]:
+        pieces = []
+        labels = {"message": ("", ""), "first text": ("Q: ", "A: "), "text": ("\nQ: ", "A: ")}[form]
+        ending = "" if form == "message" else "\n"
+        for rendered, text, label in zip(pair, (example.user, example.assistant), labels, strict=True):
+            body = rendered.text.strip("\n")
+            facts = tuple(dict.fromkeys((*(f.id for f in rendered.seen), *rendered.reads)))
+            first, step = self._start(text)
+            if rendered.text.count("\n") != text.source.count("\n"):
+                step = 0
+            pieces.append(
+                Piece(f"{label}{body}{ending}", "example", text.file, first, step, (f"example:{example.id}", *facts))
+            )
+        return tuple(pieces)
+
+    def _start(self, text: Text) -> tuple[int, int]:
+        document = self._documents.get(text.file)
+        return document.text_start(text.path) if document else (text.line, 0)
+
+    def _place(self, text: Text, line: int) -> Span:
+        if not text.path:
+            return Span(file=text.file, line=line)
+        first, step = self._start(text)
+        return Span(file=text.file, line=first + step * (line - 1))
+
+    def _render(self, text: Text, agent: Agent, found: list[Diagnostic]) -> "Rendered | None":
+        """The text for this agent; a text that does not look at the agent is rendered once for all."""
+        known = self._texts.get(id(text))
+        if known is None:
+            known = self._render_anew(text, agent)
+            if not getattr(known, "of_agent", False):
+                self._texts[id(text)] = known
+        if isinstance(known, Exception):
+            found.append(self._problem(text, known))
+            return None
+        return known
+
+    def _render_anew(self, text: Text, agent: Agent) -> "Rendered | TextProblem":
+        # Jinja is loaded only by the first text that needs it.
+        from promptforge.text import Rendered, Renderer, TextProblem
+
+        if text.literal:
+            return Rendered(text=text.source)
+        if self._renderer is None:
+            self._renderer = Renderer(self._project)
+        try:
+            return self._renderer.render(text, agent=(agent.name, agent.role))
+        except TextProblem as problem:
+            return problem
+
+    def _problem(self, text: Text, problem: "TextProblem") -> Diagnostic:
+        if problem.template:
+            place = Span(file=f"agents/templates/{problem.template}", line=problem.line)
+        else:
+            place = self._place(text, problem.line)
+        return Diagnostic(code=problem.code, span=place, message=problem.message, hint=problem.hint)
+
+
+def _persona(agent: Agent) -> Part:
+    line, step = agent.persona_start
+    return Part(items=((Piece(agent.persona, "persona", agent.file, line, step, ()),),), names=("persona",))
+
+
+Place = Callable[[Text, int], Span]
+
+
+def _first_above(texts: "Sequence[tuple[Rendered, Text]]", clearance: str) -> Fact | None:
+    allowed = LEVELS[clearance]
+    return next((f for rendered, _ in texts for f in rendered.seen if LEVELS[f.level] > allowed), None)
+
+
+def _leaks(
+    texts: "Sequence[tuple[Rendered, Text]]",
+    agent: Agent,
+    clearance: str,
+    through: str,
+    place: Place,
+    found: list[Diagnostic],
+) -> bool:
+    """Whether a text shows facts above the clearance; each of them is said once."""
+    allowed = LEVELS[clearance]
+    before = len(found)
+    said: set[str] = set()
+    for rendered, text in texts:
+        for fact in rendered.seen:
+            if LEVELS[fact.level] > allowed and fact.id not in said:
+                said.add(fact.id)
+                found.append(leak(fact, agent, clearance, through, place(text, 1)))
+    return len(found) > before
+
+
+# --- the forms of a table: a value never leaves its cell --------------------------------------------------------------
+
+_SPECIAL = re.compile(r"[<\[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]")
+_BREAKS = re.compile(r"\s*[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+_PIPE = re.compile(r"(\\*)\|")
+
+
+def _one_line(value: object) -> str:
+    """A value on one line, with no chat marker in it."""
+    text = value if isinstance(value, str) else written(value)
+    if not _SPECIAL.search(text):
+        return text
+    return neutralise(_BREAKS.sub(" ", text).strip())
+
+
+def _markdown_cell(value: object) -> str:
+    text = _one_line(value)
+    if "|" in text:
+        text = _PIPE.sub(r"\1\1\\|", text)
+    if "`" in text and text.count("`") % 2:
+        text = text.replace("`", "\\`")
+    return text
+
+
+def _markdown_head(columns: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_markdown_cell, columns))} |\n|{'---|' * len(columns)}\n"
+
+
+def _markdown_row(fact: Fact, columns: Sequence[str]) -> str:
+    values = fact.values
+    return f"| {' | '.join([_markdown_cell(values.get(column)) for column in columns])} |\n"
+
+
+def _csv_cell(value: object) -> str:
+    text = _one_line(value)
+    if "," in text or '"' in text or "`" in text or text[:1] == "#":
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _csv_head(columns: Sequence[str]) -> str:
+    return ",".join(map(_csv_cell, columns)) + "\n"
+
+
+def _csv_row(fact: Fact, columns: Sequence[str]) -> str:
+    return ",".join([_csv_cell(fact.values.get(column)) for column in columns]) + "\n"
+
+
+def _kv_cell(value: object) -> str:
+    text = _one_line(value)
+    if ", " in text or ": " in text or text[:1] in ('"', "`") or text.count("`") % 2:
+        return json.dumps(text, ensure_ascii=False)
+    return text
+
+
+def _kv_row(fact: Fact, columns: Sequence[str]) -> str:
+    cells = [f"{_one_line(c)}: {_kv_cell(v)}" for c in columns if (v := fact.values.get(c)) is not None]
+    return f"- {', '.join(cells)}\n"
+
+
+_FORMS: Mapping[str, tuple[Callable[[Sequence[str]], str], Callable[[Fact, Sequence[str]], str]]] = {
+    "markdown": (_markdown_head, _markdown_row),
+    "csv": (_csv_head, _csv_row),
+    "kv": (lambda columns: "", _kv_row),
+}

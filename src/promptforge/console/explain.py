@@ -1,0 +1,147 @@
+"""A prompt with a margin of sources, one line of it, and both as JSON."""
+
+from collections import Counter
+
+from promptforge.console.terminal import Painter, columns, plural
+from promptforge.workbench.explain import ExplainedLine, Explanation
+
+__all__ = ["explain_json", "explain_line", "explain_text"]
+
+
+def explain_text(explanation: Explanation, paint: Painter) -> str:
+    """The whole: what it costs, every line with its source, what was left out."""
+    return "\n\n".join(
+        part
+        for part in (
+            _head(explanation, paint),
+            _sections(explanation, paint),
+            _prompt(explanation, paint),
+            _left_out(explanation, paint),
+        )
+        if part
+    )
+
+
+def _head(explanation: Explanation, paint: Painter) -> str:
+    entry = explanation.entry
+    tokens = f"{entry.enriched.tokens:,}" if entry.exact else f"~{entry.enriched.tokens:,}"
+    model = f"model {entry.model} ({entry.tier})" if entry.model else "no model"
+    return (
+        f"{paint(entry.name, 'bold')}: {model}, sees up to {entry.clearance} facts; "
+        f"{tokens} of {entry.budget_tokens:,} tokens ({entry.tokenizer})"
+    )
+
+
+def _sections(explanation: Explanation, paint: Painter) -> str:
+    rows = [("section", "tokens", "items", "priority", "from")]
+    for section in explanation.sections:
+        priority = "required" if section.required else str(section.priority)
+        rows.append(
+            (section.label, str(section.tokens), str(section.items), priority, f"{section.file}:{section.line}")
+        )
+    head, *body = columns(rows, right=(1, 2, 3)).split("\n")
+    return "\n".join([paint(head, "bold"), *body])
+
+
+def _prompt(explanation: Explanation, paint: Painter) -> str:
+    margins = [_margin(line) for line in explanation.lines]
+    width = max(map(len, margins), default=0)
+    digits = len(str(max((line.number for line in explanation.lines), default=1)))
+    lines = []
+    message = 0
+    for line, margin in zip(explanation.lines, margins, strict=True):
+        if line.message != message:
+            message = line.message
+            role = explanation.entry.enriched.messages[message - 1][0]
+            lines.append(paint(f"--- message {message}: {role}", "bold"))
+        number = paint(str(line.number).rjust(digits), "dim")
+        lines.append(f"{number} {paint(margin.ljust(width), 'cyan')} {paint('│', 'dim')} {line.text}".rstrip())
+    return "\n".join(lines)
+
+
+def _margin(line: ExplainedLine) -> str:
+    return "" if line.kind == "gap" else f"{line.file}:{line.line}"
+
+
+def _left_out(explanation: Explanation, paint: Painter) -> str:
+    if not explanation.left_out:
+        return ""
+    lines = [paint("left out", "bold")]
+    filtered = Counter(item.section for item in explanation.left_out if item.why == "filtered")
+    for item in explanation.left_out:
+        if item.why != "filtered":
+            lines.append(f"  {item.what} from '{item.label}': {item.why} ({item.note})")
+    for section, count in filtered.items():
+        label = explanation.sections[section].label
+        names = [item.what for item in explanation.left_out if item.section == section and item.why == "filtered"]
+        shown = ", ".join(names[:4]) + (", …" if count > 4 else "")
+        lines.append(f"  {plural(count, 'fact')} from '{label}': filtered by its where ({shown})")
+    return "\n".join(lines)
+
+
+def explain_line(explanation: Explanation, line: ExplainedLine, paint: Painter) -> str:
+    """One line: its text, the line of the file it comes from, the facts and the section."""
+    section = explanation.sections[line.section]
+    place = f"{explanation.entry.name}:{line.number}"
+    rows = [f"{paint(place, 'bold')}  {line.text}"]
+    if line.kind == "gap":
+        return f"{rows[0]}\n  a blank line before the section '{section.label}'"
+    rows.append(f"  from     {paint(f'{line.file}:{line.line}', 'cyan')}  {line.source}")
+    facts = [fact for fact in line.facts if not fact.startswith(("example:", "table:", "template:"))]
+    if facts:
+        shown = ", ".join(facts[:6]) + (f" and {len(facts) - 6} more" if len(facts) > 6 else "")
+        rows.append(f"  facts    {shown}")
+    rule = "required" if section.required else f"priority {section.priority}"
+    rows.append(f"  section  {section.label} ({section.kind}, {rule})  {section.file}:{section.line}")
+    about = "" if explanation.entry.exact else "about "
+    rows.append(f"  costs    {about}{plural(line.tokens, 'token')}")
+    return "\n".join(rows)
+
+
+def explain_json(explanation: Explanation, only: ExplainedLine | None = None) -> dict[str, object]:
+    """The whole, or one line, for programs."""
+    entry = explanation.entry
+    lines = explanation.lines if only is None else (only,)
+    found: dict[str, object] = {
+        "version": 1,
+        "agent": entry.name,
+        "model": entry.model,
+        "clearance": entry.clearance,
+        "tokens": entry.enriched.tokens,
+        "exact": entry.exact,
+        "budget": entry.budget_tokens,
+        "lines": [
+            {
+                "message": line.message,
+                "line": line.number,
+                "text": line.text,
+                "kind": line.kind,
+                "section": line.section,
+                "source": {"file": line.file, "line": line.line, "text": line.source},
+                "facts": list(line.facts),
+                "tokens": line.tokens,
+            }
+            for line in lines
+        ],
+    }
+    if only is None:
+        found["sections"] = [
+            {
+                "section": s.number,
+                "label": s.label,
+                "kind": s.kind,
+                "file": s.file,
+                "line": s.line,
+                "priority": s.priority,
+                "required": s.required,
+                "items": s.items,
+                "tokens": s.tokens,
+            }
+            for s in explanation.sections
+        ]
+        found["facts"] = dict(explanation.fact_tokens)
+        found["left_out"] = [
+            {"section": item.section, "what": item.what, "why": item.why, "note": item.note}
+            for item in explanation.left_out
+        ]
+    return found

@@ -1,0 +1,274 @@
+"""What `build`, `diff` and `explain` found, as text, JSON and Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+from promptforge.console.diagnostics import record
+from promptforge.console.terminal import Painter, columns, plural
+from promptforge.diff import AgentChange, Diff, ExampleChange, FactChange
+from promptforge.workbench.forge import AgentLine, Report
+
+__all__ = ["build_json", "build_text", "diff_json", "diff_markdown", "diff_text", "one_line"]
+
+# --- build ----------------------------------------------------------------------------------------------------------
+
+
+def build_text(report: Report, paint: Painter, *, checking: bool = False) -> str:
+    """The table of agents, what changed, and what goes to the cloud."""
+    lines = [_agent_table(report.agents, paint)] if report.agents else []
+    if checking:
+        lines += [paint(f"stale: {text}", "yellow") for text in report.stale]
+        if report.stale:
+            lines.append("run: promptforge build")
+        else:
+            lines.append(paint("up to date", "green") + f": {plural(len(report.agents), 'prompt')}")
+        return "\n".join(lines)
+    lines.append(_changed_line(report, paint))
+    lines.append(_cloud_line(report))
+    return "\n".join(lines)
+
+
+def _agent_table(agents: Sequence[AgentLine], paint: Painter) -> str:
+    rows = [("agent", "model", "tokens", "budget", "left out")]
+    for agent in agents:
+        tokens = f"{agent.tokens:,}" if agent.exact else f"~{agent.tokens:,}"
+        model = f"{agent.model} ({agent.tier})" if agent.model else "-"
+        rows.append((agent.name, model, tokens, f"{agent.budget_tokens:,}", _left_out(agent)))
+    head, *body = columns(rows, right=(2, 3)).split("\n")
+    text = "\n".join([paint(head, "bold"), *body])
+    if any(not agent.exact for agent in agents):
+        text += "\n" + paint("~ estimated: errs high; give the model a tokenizer to count exactly", "dim")
+    return text
+
+
+def _left_out(agent: AgentLine) -> str:
+    parts = []
+    if agent.cut:
+        parts.append(f"{len(agent.cut)} cut by the budget ({_names(agent.cut)})")
+    if agent.withheld:
+        parts.append(f"{len(agent.withheld)} above its clearance")
+    return "; ".join(parts)
+
+
+def _names(names: Sequence[str], most: int = 2) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def _changed_line(report: Report, paint: Painter) -> str:
+    if report.diff is None:
+        return paint(f"built {plural(len(report.agents), 'prompt')}", "green") + f" -> {report.output}"
+    if not report.written:
+        return paint("nothing changed", "green") + f": {report.output} is up to date"
+    return paint("changed", "green") + f": {one_line(report.diff)} -> {report.output}"
+
+
+def one_line(diff: Diff) -> str:
+    """A diff in one line."""
+    facts = [f for f in diff.facts if f.key]
+    if not diff.agents:
+        return "no prompt" + (f" ({plural(len(facts), 'fact')} that no prompt holds)" if facts else "")
+    shown = [f"{a.name} {_delta(a)}" for a in diff.agents[:4]]
+    more = f" and {len(diff.agents) - 4} more" if len(diff.agents) > 4 else ""
+    cause = f"{plural(len(facts), 'fact')}, " if facts else ""
+    return f"{cause}{plural(len(diff.agents), 'prompt')}: {', '.join(shown)}{more}"
+
+
+def _cloud_line(report: Report) -> str:
+    cloud = [a.name for a in report.agents if a.tier == "cloud"]
+    to_cloud = f"{len(cloud)} of {plural(len(report.agents), 'prompt')} with {plural(report.cloud_facts, 'fact')}"
+    withheld = sum(len(a.withheld) for a in report.agents)
+    stayed = f"{plural(report.local_facts, 'fact')} too sensitive for it"
+    left = f" (left out {withheld} times)" if withheld else ""
+    return f"to the cloud: {to_cloud}; stayed local: {stayed}{left}"
+
+
+def build_json(report: Report) -> dict[str, object]:
+    """The report for programs."""
+    return {
+        "version": 1,
+        "output": report.output,
+        "written": list(report.written),
+        "stale": list(report.stale),
+        "agents": {
+            a.name: {
+                "model": a.model,
+                "tier": a.tier,
+                "tokens": a.tokens,
+                "exact": a.exact,
+                "budget": a.budget_tokens,
+                "cut": list(a.cut),
+                "withheld": list(a.withheld),
+            }
+            for a in report.agents
+        },
+        "changed": None if report.diff is None else [a.name for a in report.diff.agents],
+        "cloud_facts": report.cloud_facts,
+        "local_facts": report.local_facts,
+        "diagnostics": [record(d) for d in report.diagnostics],
+    }
+
+
+# --- diff -----------------------------------------------------------------------------------------------------------
+
+
+def diff_text(diff: Diff, paint: Painter) -> str:
+    """Readable at a glance: facts, then whom they touch, then what breaks."""
+    lines: list[str] = []
+    if diff.facts:
+        lines.append(paint("facts", "bold"))
+        lines += [f"  {line}" for fact in diff.facts for line in _fact_lines(fact, paint)]
+    if diff.settings:
+        lines += [paint("settings", "bold"), *(f"  {paint('~', 'yellow')} {name}" for name in diff.settings)]
+    if diff.agents:
+        lines.append(paint("agents", "bold"))
+        rows = [(a.name, _tokens(a), _delta(a), _why(a)) for a in diff.agents]
+        lines.append(columns(rows, indent="  "))
+        lines += [f"  {paint('!', 'red')} {text}" for a in diff.agents for text in _consequences(a)]
+    examples = [e for e in diff.examples if e.id]
+    if examples:
+        lines.append(paint("examples", "bold"))
+        lines += [f"  {_example_line(example)}" for example in examples]
+    if diff.breaks:
+        lines.append(paint("breaks", "red", "bold"))
+        for d in diff.breaks:
+            lines.append(f"  {d.span}: {d.code}: {d.message}" + (f" ({d.hint})" if d.hint else ""))
+    touched = plural(len(diff.agents), "prompt")
+    lines.append(
+        f"{plural(sum(1 for f in diff.facts if f.key), 'fact')} changed, {touched} touched, {len(diff.breaks)} broken"
+    )
+    return "\n".join(lines)
+
+
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "renamed": ("→", "yellow")}
+
+
+def _fact_lines(fact: FactChange, paint: Painter) -> list[str]:
+    if fact.change == "moved":
+        return [f"{paint('~', 'yellow')} {fact.table}: the order of its facts"]
+    sign, colour = _SIGNS[fact.change]
+    name = f"{fact.table} {fact.old_key} → {fact.key}" if fact.old_key else f"{fact.table} {fact.key}"
+    return [f"{paint(sign, colour)} {name}: {_columns(fact)}  {paint(f'{fact.file}:{fact.line}', 'dim')}"]
+
+
+def _columns(fact: FactChange) -> str:
+    if fact.change == "added":
+        return ", ".join(f"{column} {after}" for column, (_, after) in fact.columns.items() if after is not None)
+    if fact.change == "removed":
+        return ", ".join(f"{column} {before}" for column, (before, _) in fact.columns.items() if before is not None)
+    return ", ".join(f"{column} {_value(before)} → {_value(after)}" for column, (before, after) in fact.columns.items())
+
+
+def _value(value: str | None) -> str:
+    if value is None:
+        return "(unset)"
+    return value if len(value) <= 60 else value[:57] + "…"
+
+
+def _tokens(agent: AgentChange) -> str:
+    before = "-" if agent.tokens_before is None else f"{agent.tokens_before:,}"
+    after = "broken" if agent.broken else "-" if agent.tokens_after is None else f"{agent.tokens_after:,}"
+    return f"{before} → {after}"
+
+
+def _delta(agent: AgentChange) -> str:
+    if agent.broken:
+        return "broken"
+    if agent.tokens_before is None or agent.tokens_after is None:
+        return agent.change
+    return f"{agent.tokens_after - agent.tokens_before:+,}" if agent.tokens_after != agent.tokens_before else "±0"
+
+
+def _why(agent: AgentChange) -> str:
+    return _names(agent.because, 3)
+
+
+def _consequences(agent: AgentChange) -> list[str]:
+    texts = []
+    if agent.over_budget:
+        texts.append(f"{agent.name} is over its budget of {agent.budget_tokens:,} tokens")
+    if agent.cut:
+        texts.append(f"{agent.name}: the budget now cuts {_names(agent.cut, 3)}")
+    return texts
+
+
+def _example_line(example: ExampleChange) -> str:
+    facts = f" (rests on {_names(example.facts, 3)})" if example.facts else ""
+    return f"{example.id} {example.change}{facts}  {example.file}:{example.line}"
+
+
+def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
+    """The diff for programs: `agents` holds only those whose bytes change."""
+    return {
+        "version": 1,
+        "from": sides[0],
+        "to": sides[1],
+        "facts": [_fact_json(fact) for fact in diff.facts],
+        "settings": list(diff.settings),
+        "agents": {agent.name: _agent_json(agent) for agent in diff.agents},
+        "examples": [
+            {"id": e.id, "change": e.change, "file": e.file, "line": e.line, "facts": list(e.facts)}
+            for e in diff.examples
+        ],
+        "breaks": [record(d) for d in diff.breaks],
+    }
+
+
+def _fact_json(fact: FactChange) -> dict[str, object]:
+    found: dict[str, object] = {"table": fact.table, "key": fact.key, "change": fact.change}
+    if fact.old_key:
+        found["old_key"] = fact.old_key
+    columns = {c: {"before": before, "after": after} for c, (before, after) in fact.columns.items()}
+    return {**found, "columns": columns, "file": fact.file, "line": fact.line}
+
+
+def _agent_json(agent: AgentChange) -> Mapping[str, object]:
+    both = agent.tokens_before is not None and agent.tokens_after is not None
+    delta = (agent.tokens_after or 0) - (agent.tokens_before or 0) if both else None
+    return {
+        "change": agent.change,
+        "tokens": {"before": agent.tokens_before, "after": agent.tokens_after, "delta": delta},
+        "budget": agent.budget_tokens,
+        "over_budget": agent.over_budget,
+        "broken": agent.broken,
+        "because": list(agent.because),
+        "cut": list(agent.cut),
+        "restored": list(agent.restored),
+    }
+
+
+def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
+    """The diff for a pull request."""
+    if diff.empty:
+        return f"**promptforge**: no fact and no prompt differs between `{sides[0]}` and `{sides[1]}`."
+    facts = [f for f in diff.facts if f.key]
+    lines = [
+        f"### promptforge: {plural(len(facts), 'fact')} changed, {plural(len(diff.agents), 'prompt')} touched, "
+        f"{len(diff.breaks)} broken",
+        f"`{sides[0]}` → `{sides[1]}`",
+    ]
+    if diff.breaks:
+        lines += ["", "**Breaks**", ""]
+        lines += [
+            f"- `{d.span}` **{d.code}** {_md(d.message)}" + (f" ({_md(d.hint)})" if d.hint else "") for d in diff.breaks
+        ]
+    if diff.facts:
+        lines += ["", "| fact | change | columns | where |", "|---|---|---|---|"]
+        for f in diff.facts:
+            name = f"{f.table} {f.old_key} → {f.key}" if f.old_key else f"{f.table} {f.key}".strip()
+            lines.append(
+                f"| {_md(name)} | {f.change} | {_md(_columns(f))} | {f'`{f.file}:{f.line}`' if f.file else ''} |"
+            )
+    if diff.settings:
+        lines += ["", "Settings: " + ", ".join(f"`{name}`" for name in diff.settings)]
+    if diff.agents:
+        lines += ["", "| agent | tokens | change | because of |", "|---|---|---|---|"]
+        lines += [f"| {_md(a.name)} | {_tokens(a)} | {_delta(a)} | {_md(_why(a))} |" for a in diff.agents]
+        notes = [f"- {_md(text)}" for a in diff.agents for text in _consequences(a)]
+        lines += ["", *notes] if notes else []
+    examples = [e for e in diff.examples if e.id]
+    if examples:
+        lines += ["", "Examples:", "", *(f"- {_md(_example_line(e))}" for e in examples)]
+    return "\n".join(lines)
+
+
+def _md(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,323 @@
+"""Two artifacts -> what changed in the knowledge, and whom it touches. Never imports the compiler.
+
+Facts are compared by key and column, not by line. The agents named are exactly those whose bytes differ; each is named
+with the changed inputs that its segments rest on.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from promptforge.artifact import Artifact, Entry, FactRecord, prompt_digest
+from promptforge.source import Diagnostic
+
+__all__ = ["AgentChange", "Diff", "ExampleChange", "FactChange", "compare"]
+
+Change = Literal["added", "removed", "changed", "renamed", "moved"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactChange:
+    """One fact that differs."""
+
+    table: str
+    key: str
+    change: Change
+    """`moved`: the order of the table's facts changed, `key` is then empty."""
+    old_key: str = ""
+    """Of a renamed fact."""
+    columns: Mapping[str, tuple[str | None, str | None]]
+    """Column to its value before and after; of an added or removed fact all of them."""
+    file: str = ""
+    line: int = 0
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that segments of either side may rest on."""
+        keys = dict.fromkeys((self.key, self.old_key))
+        return tuple(f"{self.table}/{key}" for key in keys if key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentChange:
+    """An agent whose prompt differs."""
+
+    name: str
+    change: Change
+    tokens_before: int | None
+    tokens_after: int | None
+    """None where there is no such prompt, or none that may be used."""
+    budget_tokens: int | None
+    over_budget: bool
+    because: tuple[str, ...]
+    """The changed inputs that its segments rest on: `ports/mini:1337`, `agents/windu.yaml`, `model opus`, …"""
+    cut: tuple[str, ...]
+    """What the budget cut now that it did not cut before."""
+    restored: tuple[str, ...]
+    """What the budget no longer cuts."""
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleChange:
+    """A worked example that was written anew, or that rests on a changed fact."""
+
+    id: str
+    change: Change | Literal["touched"]
+    file: str
+    line: int
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diff:
+    """Everything that differs between two artifacts."""
+
+    facts: tuple[FactChange, ...]
+    agents: tuple[AgentChange, ...]
+    examples: tuple[ExampleChange, ...]
+    breaks: tuple[Diagnostic, ...]
+    """Errors that the newer side has and the older has not."""
+    settings: tuple[str, ...]
+    """Inputs other than facts that differ: files of agents, models, templates, promptforge.yaml."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all differs."""
+        return not (self.facts or self.agents or self.examples or self.breaks or self.settings)
+
+
+def compare(
+    old: Artifact, new: Artifact, *, old_errors: Sequence[Diagnostic] = (), new_errors: Sequence[Diagnostic] = ()
+) -> Diff:
+    """What differs from `old` to `new`."""
+    facts = tuple(_facts(old, new))
+    settings = tuple(_settings(old, new))
+    examples = tuple(_examples(old, new, facts))
+    known = {(d.code, d.message) for d in old_errors}
+    breaks = tuple(d for d in new_errors if (d.code, d.message) not in known)
+    agents = tuple(_agents(old, new, facts, settings, examples, breaks))
+    return Diff(facts=facts, agents=agents, examples=examples, breaks=breaks, settings=settings)
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+def _facts(old: Artifact, new: Artifact) -> Iterator[FactChange]:
+    added = {id_: fact for id_, fact in new.facts.items() if id_ not in old.facts}
+    removed = {id_: fact for id_, fact in old.facts.items() if id_ not in new.facts}
+    renamed = dict(_renamed(removed, added)) if added and removed else {}
+    for id_, fact in new.facts.items():
+        before = old.facts.get(id_)
+        if before is not None and before.values != fact.values:
+            yield _change(id_, "changed", before, fact)
+        elif before is None and id_ not in renamed.values():
+            yield _change(id_, "added", None, fact)
+        elif before is None:
+            old_id = next(o for o, n in renamed.items() if n == id_)
+            yield _change(id_, "renamed", removed[old_id], fact, old_key=old_id.split("/", 1)[1])
+    for id_, fact in removed.items():
+        if id_ not in renamed:
+            yield _change(id_, "removed", fact, None)
+    yield from _moved(old, new)
+
+
+def _change(
+    id_: str, change: Change, before: FactRecord | None, after: FactRecord | None, old_key: str = ""
+) -> FactChange:
+    table, key = id_.split("/", 1)
+    old_values = before.values if before else {}
+    new_values = after.values if after else {}
+    columns = {
+        column: (_text(old_values.get(column)), _text(new_values.get(column)))
+        for column in dict.fromkeys((*old_values, *new_values))
+        if old_values.get(column) != new_values.get(column) or before is None or after is None
+    }
+    where = after or before
+    assert where is not None
+    return FactChange(
+        table=table, key=key, change=change, old_key=old_key, columns=columns, file=where.file, line=where.line
+    )
+
+
+def _text(value: str | list[str] | None) -> str | None:
+    return ", ".join(value) if isinstance(value, list) else value
+
+
+def _renamed(removed: Mapping[str, FactRecord], added: Mapping[str, FactRecord]) -> Iterator[tuple[str, str]]:
+    """Pairs of a removed and an added fact of one table that are the same fact under another key.
+
+    They share most columns; the most alike pair first, each fact in one pair only.
+    """
+    by_value: dict[tuple[str, str, str], list[str]] = {}
+    for id_, fact in added.items():
+        for column, value in fact.values.items():
+            by_value.setdefault((id_.split("/", 1)[0], column, str(value)), []).append(id_)
+    scores: list[tuple[float, str, str]] = []
+    for old_id, fact in removed.items():
+        table = old_id.split("/", 1)[0]
+        shared: dict[str, int] = {}
+        for column, value in fact.values.items():
+            if value is not None:
+                for new_id in by_value.get((table, column, str(value)), ())[:50]:
+                    shared[new_id] = shared.get(new_id, 0) + 1
+        for new_id, count in shared.items():
+            size = max(len(fact.values), len(added[new_id].values))
+            if count / size > 0.5 or (count / size == 0.5 and size == 2):
+                scores.append((-count / size, old_id, new_id))
+    used: set[str] = set()
+    for _, old_id, new_id in sorted(scores):
+        if old_id not in used and new_id not in used:
+            used.update((old_id, new_id))
+            yield old_id, new_id
+
+
+def _moved(old: Artifact, new: Artifact) -> Iterator[FactChange]:
+    """Tables whose facts stand in another order."""
+    before, after = _order(old, new), _order(new, old)
+    for table, ids in after.items():
+        if before.get(table) != ids:
+            yield FactChange(table=table, key="", change="moved", columns={})
+
+
+def _order(one: Artifact, other: Artifact) -> dict[str, list[str]]:
+    order: dict[str, list[str]] = {}
+    for id_ in one.facts:
+        if id_ in other.facts:
+            order.setdefault(id_.split("/", 1)[0], []).append(id_)
+    return order
+
+
+# --- what else goes into a prompt ---------------------------------------------------------------------------------------
+
+
+def _settings(old: Artifact, new: Artifact) -> Iterator[str]:
+    before, after = _inputs(old), _inputs(new)
+    for name in dict.fromkeys((*before, *after)):
+        if before.get(name) != after.get(name):
+            yield name
+    for name in dict.fromkeys((*old.tables, *new.tables)):
+        if name in old.tables and name in new.tables and old.tables[name] != new.tables[name]:
+            yield f"schema of {name}"
+    if old.version != new.version:
+        yield f"promptforge {new.version}"
+
+
+def _inputs(artifact: Artifact) -> dict[str, str]:
+    return {name: digest for entry in artifact.entries.values() for name, digest in entry.inputs.items()}
+
+
+def _examples(old: Artifact, new: Artifact, facts: Iterable[FactChange]) -> Iterator[ExampleChange]:
+    changed = {id_ for fact in facts for id_ in fact.ids}
+    before = {r.id: r for r in old.readers if r.kind == "example"}
+    after = {r.id: r for r in new.readers if r.kind == "example"}
+    for id_ in dict.fromkeys((*before, *after)):
+        one, other = before.get(id_), after.get(id_)
+        reader = other or one
+        assert reader is not None
+        touched = {*(one.facts if one else ()), *(other.facts if other else ())} & changed
+        change: Change | Literal["touched"]
+        if one is None or other is None:
+            change = "added" if one is None else "removed"
+        elif one.digest != other.digest:
+            change = "changed"
+        elif touched:
+            change = "touched"
+        else:
+            continue
+        yield ExampleChange(
+            id=id_, change=change, file=reader.span.file, line=reader.span.line, facts=tuple(sorted(touched))
+        )
+    common = [id_ for id_ in before if id_ in after]
+    if common != [id_ for id_ in after if id_ in before]:
+        yield ExampleChange(id="", change="moved", file="", line=0, facts=())
+
+
+# --- agents -----------------------------------------------------------------------------------------------------------
+
+
+def _agents(
+    old: Artifact,
+    new: Artifact,
+    facts: Sequence[FactChange],
+    settings: Sequence[str],
+    examples: Sequence[ExampleChange],
+    breaks: Sequence[Diagnostic],
+) -> Iterator[AgentChange]:
+    broken_files = {d.span.file for d in breaks}
+    for name in dict.fromkeys((*old.entries, *new.entries)):
+        before, after = old.entries.get(name), new.entries.get(name)
+        if after is None and before is not None and before.file in broken_files:
+            yield _agent(name, before, None, ("its file cannot be read",), broken=True)
+            continue
+        broken = after is not None and after.broken and not (before is not None and before.broken)
+        same = before is not None and after is not None and _bytes(before) == _bytes(after)
+        if same and not broken:
+            continue
+        because = tuple(dict.fromkeys(_because(before, after, facts, settings, examples)))
+        yield _agent(name, before, after, because, broken=broken)
+
+
+def _bytes(entry: Entry) -> str:
+    return prompt_digest(entry.enriched)
+
+
+def _agent(
+    name: str, before: Entry | None, after: Entry | None, because: tuple[str, ...], *, broken: bool
+) -> AgentChange:
+    cut_before = _budget_cuts(before)
+    cut_after = _budget_cuts(after)
+    tokens_after = after.enriched.tokens if after and not broken else None
+    return AgentChange(
+        name=name,
+        change="added" if before is None else "removed" if after is None and not broken else "changed",
+        tokens_before=before.enriched.tokens if before else None,
+        tokens_after=tokens_after,
+        budget_tokens=after.budget_tokens if after else None,
+        over_budget=after is not None and after.enriched.tokens > after.budget_tokens,
+        because=because,
+        cut=tuple(what for what in cut_after if what not in cut_before),
+        restored=tuple(what for what in cut_before if what not in cut_after),
+        broken=broken,
+    )
+
+
+def _budget_cuts(entry: Entry | None) -> tuple[str, ...]:
+    return tuple(cut.what for cut in entry.enriched.cuts if cut.why == "budget") if entry else ()
+
+
+def _because(
+    before: Entry | None,
+    after: Entry | None,
+    facts: Sequence[FactChange],
+    settings: Sequence[str],
+    examples: Sequence[ExampleChange],
+) -> Iterator[str]:
+    """The changed inputs that a segment of either side rests on."""
+    rests_on: set[str] = set()
+    inputs: set[str] = set()
+    tables: set[str] = set()
+    for entry in (before, after):
+        if entry is not None:
+            inputs.update(entry.inputs)
+            for segment in entry.enriched.segments:
+                rests_on.update(segment.facts)
+            tables.update(section.name for section in entry.sections if section.kind == "table")
+    tables.update(id_.removeprefix("table:") for id_ in rests_on if id_.startswith("table:"))
+    for fact in facts:
+        if any(id_ in rests_on for id_ in fact.ids) or (fact.change == "moved" and fact.table in tables):
+            yield fact.ids[0] if fact.key else f"order of {fact.table}"
+        elif f"table:{fact.table}" in rests_on:
+            yield fact.ids[0]
+    for example in examples:
+        if example.change not in ("touched", "moved") and f"example:{example.id}" in rests_on:
+            yield f"example {example.id}"
+        elif example.change == "moved" and any(id_.startswith("example:") for id_ in rests_on):
+            yield "order of the examples"
+    for name in settings:
+        if name in inputs or f"template:{name}" in rests_on or (name.removeprefix("schema of ") in tables and name.startswith("schema of ")) or name.startswith("promptforge "):
+            yield name
+    if before and after and before.tokenizer != after.tokenizer:
+        yield f"tokenizer {after.tokenizer}"
+    if before and after and (before.carried or after.carried):
+        yield "an earlier build (--agent)"

@@ -1,0 +1,166 @@
+"""A project's files as bytes: from a folder, or from a git revision. Everything after this is pure.
+
+What cannot be read is a problem of that file alone, kept beside the others.
+"""
+
+import hashlib
+import os
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from promptforge.errors import InputError
+
+__all__ = ["CONFIG", "Problem", "Tree", "digest_of", "read_file", "read_folder", "read_revision"]
+
+CONFIG = "promptforge.yaml"
+DEFAULT_FILE_MB = 16
+YAML = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A file that could not be read; `kind` is `unreadable` or `too large`."""
+
+    file: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """The bytes of a project's files by their path, in file-name order, and what could not be read."""
+
+    root: Path
+    """The folder on disk that relative paths of tools (tokenizers) start from."""
+    files: Mapping[str, bytes]
+    problems: tuple[Problem, ...] = ()
+
+    def under(self, folder: str, *, suffixes: tuple[str, ...] = YAML, deep: bool = False) -> Iterator[str]:
+        """Paths of files in `folder`, only directly in it unless `deep`."""
+        prefix = folder + "/"
+        for path in self.files:
+            if path.startswith(prefix) and path.endswith(suffixes) and (deep or "/" not in path[len(prefix) :]):
+                yield path
+
+
+def digest_of(content: bytes | str) -> str:
+    """The sha256 of bytes or text, as 64 hexadecimal digits."""
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content).hexdigest()
+
+
+def wanted(path: str) -> bool:
+    """Whether a path, relative to the project, is one of its input files."""
+    parts = PurePosixPath(path).parts
+    if path == CONFIG:
+        return True
+    match parts:
+        case ("knowledge" | "fewshot" | "suites" | "training", name):
+            return name.endswith(YAML)
+        case ("knowledge", "schemas", name):
+            return name.endswith(".schema.json")
+        case ("agents", "templates", *rest):
+            return bool(rest)
+        case ("agents", *rest):
+            return bool(rest) and rest[-1].endswith(YAML)
+    return False
+
+
+def read_file(root: Path, file: str, *, limit_mb: float = DEFAULT_FILE_MB) -> bytes | Problem:
+    """The file's bytes, or why they cannot be had; a pipe or a device is never opened."""
+    path = root / file
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            return Problem(file=file, kind="unreadable", message="it is a folder, not a file")
+        if not stat.S_ISREG(status.st_mode):
+            return Problem(file=file, kind="unreadable", message="it is not a regular file")
+        if status.st_size > limit_mb * 2**20:
+            message = f"it has {status.st_size / 2**20:.1f} MB, and the limit is {limit_mb:g} MB"
+            return Problem(file=file, kind="too large", message=message)
+        return path.read_bytes()
+    except OSError as problem:
+        return Problem(file=file, kind="unreadable", message=(problem.strerror or str(problem)).lower())
+
+
+def read_folder(root: Path, *, limit_mb: float = DEFAULT_FILE_MB) -> Tree:
+    """Every input file of the project in `root`; files over `limit_mb` (2**20 bytes) are refused by their size."""
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for path in sorted(_listing(root, problems)):
+        content = read_file(root, path, limit_mb=limit_mb)
+        if isinstance(content, bytes):
+            files[path] = content
+        else:
+            problems.append(content)
+    return Tree(root=root, files=files, problems=tuple(problems))
+
+
+def _listing(root: Path, problems: list[Problem]) -> Iterator[str]:
+    yield CONFIG
+    for folder, deep in (("knowledge", False), ("knowledge/schemas", False), ("fewshot", False), ("agents", True)):
+        yield from _entries(root, folder, deep, problems)
+    for folder in ("suites", "training"):
+        yield from _entries(root, folder, False, problems)
+
+
+def _entries(root: Path, folder: str, deep: bool, problems: list[Problem]) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(root / folder))
+    except FileNotFoundError:
+        return
+    except OSError as problem:
+        problems.append(Problem(file=folder, kind="unreadable", message=(problem.strerror or str(problem)).lower()))
+        return
+    for entry in entries:
+        path = f"{folder}/{entry.name}"
+        # A link to a folder is not followed: it could lead round in a circle.
+        if deep and entry.is_dir(follow_symlinks=False) and not entry.name.endswith(YAML):
+            yield from _entries(root, path, True, problems)
+        elif wanted(path):
+            yield path
+
+
+def read_revision(root: Path, revision: str) -> Tree:
+    """Every input file of the project in `root` as git has it at `revision`.
+
+    Raises InputError when there is no git, no repository, no such revision, or no project at it.
+    """
+    prefix = _git(root, "rev-parse", "--show-prefix").decode().strip()
+    tree = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}", what=revision)
+    listing = _git(root, "ls-tree", "-r", "-z", "--full-tree", tree.decode().strip(), "--", prefix or ".")
+    names: dict[str, str] = {}
+    for line in listing.decode("utf-8", "surrogateescape").split("\0"):
+        if line:
+            meta, _, name = line.partition("\t")
+            if meta.split()[1] == "blob" and wanted(path := name.removeprefix(prefix)):
+                names[path] = meta.split()[2]
+    if CONFIG not in names:
+        raise InputError(f"no {CONFIG} at revision '{revision}'", hint="name a revision that holds the project")
+    ordered = sorted(names)
+    return Tree(root=root, files=dict(zip(ordered, _blobs(root, [names[p] for p in ordered]), strict=True)))
+
+
+def _blobs(root: Path, names: list[str]) -> Iterator[bytes]:
+    out = _git(root, "cat-file", "--batch", stdin="".join(f"{n}\n" for n in names).encode())
+    at = 0
+    for _ in names:
+        end = out.index(b"\n", at)
+        size = int(out[at:end].split()[2])
+        yield out[end + 1 : end + 1 + size]
+        at = end + size + 2
+
+
+def _git(root: Path, *arguments: str, stdin: bytes | None = None, what: str = "") -> bytes:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], input=stdin, capture_output=True, check=False)
+    except FileNotFoundError as problem:
+        raise InputError("git is not installed", hint="install git, or name two folders") from problem
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        if what:
+            raise InputError(f"'{what}' is neither a folder nor a git revision", hint=said or "see: git log --oneline")
+        raise InputError(f"git: {said}", hint="compare two folders instead, or run this inside a git repository")
+    return done.stdout

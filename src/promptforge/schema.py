@@ -1,0 +1,311 @@
+"""A document against a JSON Schema (draft-07), as diagnostics. Owns jsonschema.
+
+Loading jsonschema costs more than a small build, and it is slow on files that are right. So a schema is first turned
+into one predicate that only says yes; where it cannot say yes, jsonschema finds what is wrong and where.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from promptforge.source import Diagnostic, Span, did_you_mean
+from promptforge.yamlio import Decimal, Document, Path
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+__all__ = ["accepts", "builtin_schema", "check_shape", "check_value", "invalid_schema"]
+
+Accept = Callable[[Any], bool]
+Schema = Mapping[str, Any]
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, Decimal, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "object": (dict,),
+    "array": (list,),
+}
+_ANNOTATIONS = frozenset(["$schema", "$id", "$comment", "title", "description", "default", "examples", "x-key", "x-ref", "definitions"])
+_WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+    "object": "a mapping",
+    "array": "a list",
+}
+
+
+@cache
+def builtin_schema(name: str) -> Schema:
+    """One of the schemas that ship: project, agent or fewshot."""
+    text = (files("promptforge") / "data" / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+    loaded: Schema = json.loads(text)
+    return loaded
+
+
+@cache
+def _accept_builtin(name: str) -> Accept:
+    return accepts(builtin_schema(name))
+
+
+def check_shape(document: Document, name: str) -> tuple[Diagnostic, ...]:
+    """What in a document breaks the schema of its kind of file."""
+    if _accept_builtin(name)(document.data):
+        return ()
+    if not isinstance(document.data, dict):
+        message = f"the file holds {_kind(document.data)}, not a mapping"
+        return (Diagnostic(code="PF203", span=document.span(), message=message, hint="write `key: value` lines"),)
+    return tuple(_explain(builtin_schema(name), document.data, lambda path, key: document.span(path, key=key)))
+
+
+def check_value(
+    schema: Schema, value: object, place: Callable[[Path, bool], Span], code: str = "PF208"
+) -> tuple[Diagnostic, ...]:
+    """What in a value breaks a schema of the user's; `place(path, key)` says where a part of it stands."""
+    return tuple(
+        Diagnostic(code=code, span=d.span, message=d.message, hint=d.hint) for d in _explain(schema, value, place)
+    )
+
+
+def invalid_schema(schema: object) -> str:
+    """Why a schema of the user's is not valid draft-07, or nothing."""
+    from jsonschema import Draft7Validator, SchemaError
+
+    try:
+        Draft7Validator.check_schema(schema)  # type: ignore[arg-type]
+    except SchemaError as problem:
+        where = "/".join(str(step) for step in problem.absolute_path)
+        return f"{problem.message}" + (f" (at {where})" if where else "")
+    return ""
+
+
+# --- the fast yes ---------------------------------------------------------------------------------------------------
+
+
+def accepts(schema: Schema) -> Accept:
+    """A predicate that is true only for what the schema allows; false also where it cannot tell.
+
+    >>> accepts({"type": "object", "properties": {"port": {"type": "integer"}}})({"port": 8123})
+    True
+    """
+    return _compile(schema, schema)
+
+
+def _compile(schema: Any, root: Schema) -> Accept:
+    if schema is True or schema == {}:
+        return lambda value: True
+    if not isinstance(schema, dict):
+        return lambda value: False
+    checks: list[Accept] = []
+    for word, argument in schema.items():
+        if word in _ANNOTATIONS:
+            continue
+        maker = _MAKERS.get(word)
+        if maker is None:
+            return lambda value: False
+        check = maker(argument, schema, root)
+        if check is not None:
+            checks.append(check)
+    if len(checks) == 1:
+        return checks[0]
+    return lambda value: all(check(value) for check in checks)
+
+
+def _type(argument: Any, schema: Schema, root: Schema) -> Accept:
+    names = [argument] if isinstance(argument, str) else argument
+    allowed = frozenset(kind for name in names for kind in _TYPES.get(name, ()))
+    return lambda value: value.__class__ in allowed
+
+
+def _properties(argument: Any, schema: Schema, root: Schema) -> Accept:
+    known = {name: _compile(inner, root) for name, inner in argument.items()}
+    rest = schema.get("additionalProperties", True)
+    other = _compile(rest, root)
+
+    def check(value: Any) -> bool:
+        return value.__class__ is not dict or all(known.get(name, other)(inner) for name, inner in value.items())
+
+    return check
+
+
+def _additional(argument: Any, schema: Schema, root: Schema) -> Accept | None:
+    return None if "properties" in schema else _properties({}, schema, root)
+
+
+def _property_names(argument: Any, schema: Schema, root: Schema) -> Accept:
+    name_is = _compile(argument, root)
+    return lambda value: value.__class__ is not dict or all(map(name_is, value))
+
+
+def _items(argument: Any, schema: Schema, root: Schema) -> Accept:
+    item_is = _compile(argument, root)
+    return lambda value: value.__class__ is not list or all(map(item_is, value))
+
+
+def _any_of(argument: Any, schema: Schema, root: Schema) -> Accept:
+    options = [_compile(option, root) for option in argument]
+    return lambda value: any(option(value) for option in options)
+
+
+def _pattern(argument: str, schema: Schema, root: Schema) -> Accept:
+    search = re.compile(argument).search
+    return lambda value: value.__class__ is not str or search(value) is not None
+
+
+def _required(argument: Any, schema: Schema, root: Schema) -> Accept:
+    return lambda value: value.__class__ is not dict or all(name in value for name in argument)
+
+
+def _number(test: Callable[[Any, Any], bool]) -> Callable[[Any, Schema, Schema], Accept]:
+    def make(argument: Any, schema: Schema, root: Schema) -> Accept:
+        return lambda value: value.__class__ not in (int, float, Decimal) or test(value, argument)
+
+    return make
+
+
+def _length(kind: type) -> Callable[[Any, Schema, Schema], Accept]:
+    def make(argument: Any, schema: Schema, root: Schema) -> Accept:
+        return lambda value: value.__class__ is not kind or len(value) >= argument
+
+    return make
+
+
+_MAKERS: Mapping[str, Callable[[Any, Schema, Schema], Accept | None]] = {
+    "type": _type,
+    "properties": _properties,
+    "additionalProperties": _additional,
+    "propertyNames": _property_names,
+    "items": _items,
+    "anyOf": _any_of,
+    "pattern": _pattern,
+    "required": _required,
+    "enum": lambda argument, schema, root: lambda value: value.__class__ is str and value in argument,
+    "const": lambda argument, schema, root: lambda value: value.__class__ is str and value == argument,
+    "minimum": _number(lambda value, bound: bool(value >= bound)),
+    "maximum": _number(lambda value, bound: bool(value <= bound)),
+    "exclusiveMinimum": _number(lambda value, bound: bool(value > bound)),
+    "minLength": _length(str),
+    "minItems": _length(list),
+}
+
+
+# --- the full answer ------------------------------------------------------------------------------------------------
+
+
+def _explain(schema: Schema, value: object, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
+    from jsonschema import Draft7Validator
+
+    for problem in Draft7Validator(schema).iter_errors(value):  # type: ignore[arg-type]
+        yield from _diagnose(problem, place)
+
+
+def _diagnose(problem: "ValidationError", place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
+    path: Path = tuple(problem.absolute_path)
+    match problem.validator:
+        case "additionalProperties":
+            yield from _unknown_keys(problem, path, place)
+        case "required":
+            missing = next(name for name in problem.validator_value if name not in problem.instance)
+            for name in problem.validator_value:
+                if name not in problem.instance and f"'{name}'" in problem.message:
+                    missing = name
+            message = f"the key '{missing}' is missing"
+            yield Diagnostic(code="PF202", span=place(path, True), message=message, hint=f"add `{missing}: …`")
+        case "anyOf":
+            yield from _any_of_problem(problem, path, place)
+        case "propertyNames":
+            message = f"'{problem.instance}' cannot be used as a name here"
+            yield Diagnostic(code="PF203", span=place(path, True), message=message, hint="use letters, digits and _")
+        case _:
+            message, hint = _value_problem(problem)
+            yield Diagnostic(code="PF203", span=place(path, False), message=message, hint=hint)
+
+
+def _unknown_keys(problem: "ValidationError", path: Path, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
+    known = problem.schema.get("properties", {})
+    for name in problem.instance:
+        if name not in known:
+            yield Diagnostic(
+                code="PF201",
+                span=place((*path, name), True),
+                message=f"unknown key '{name}'",
+                hint=did_you_mean(name, known),
+            )
+
+
+def _any_of_problem(
+    problem: "ValidationError", path: Path, place: Callable[[Path, bool], Span]
+) -> Iterator[Diagnostic]:
+    """Of several shapes, the one that was meant is the one whose telling key is there."""
+    value = problem.instance
+    for number, option in enumerate(problem.validator_value):
+        telling = option.get("required", [])
+        if isinstance(value, dict) and telling and all(name in value for name in telling):
+            for inner in problem.context or ():
+                if list(inner.relative_schema_path)[0] == number:
+                    yield from _diagnose(inner, place)
+            return
+    shapes = " or ".join(dict.fromkeys(_shape(option) for option in problem.validator_value))
+    shown = f"unknown section {_show(value)}" if "persona" in shapes else f"{_show(value)} does not fit here"
+    yield Diagnostic(code="PF203", span=place(path, False), message=shown, hint=f"write {shapes}")
+
+
+def _shape(option: Schema) -> str:
+    if "const" in option:
+        return str(option["const"])
+    if telling := option.get("required"):
+        return "{" + f"{telling[0]}: …" + "}"
+    if option.get("type") == "array":
+        return "a list of " + _shape(option["items"]).removeprefix("a ")
+    kinds = option.get("type", "object")
+    return "a single value" if isinstance(kinds, list) else _WORDS.get(kinds, kinds)
+
+
+def _value_problem(problem: "ValidationError") -> tuple[str, str]:
+    name = problem.absolute_path[-1] if problem.absolute_path else "the file"
+    subject = f"item {name + 1}" if isinstance(name, int) else f"'{name}'"
+    value, argument = problem.instance, problem.validator_value
+    match problem.validator:
+        case "type":
+            kinds = [argument] if isinstance(argument, str) else list(argument)
+            wants = " or ".join(_WORDS.get(kind, kind) for kind in kinds)
+            hint = 'put it in quotes: "…"' if kinds == ["string"] and not isinstance(value, (dict, list)) else ""
+            if "integer" in kinds and isinstance(value, str):
+                hint = "write a plain decimal number without quotes"
+            return f"{subject} must be {wants}, not {_kind(value)}", hint or f"write {wants}"
+        case "enum":
+            hint = did_you_mean(str(value), [str(a) for a in argument])
+            return f"{subject} cannot be {_show(value)}", hint
+        case "minimum" | "exclusiveMinimum":
+            return f"{subject} is {value}, below the least value {argument}", "raise it"
+        case "maximum":
+            return f"{subject} is {value}, over the greatest value {argument}", "lower it"
+        case "minLength" | "minItems":
+            return f"{subject} is empty", "write something, or leave the key out"
+        case "pattern":
+            about = problem.schema.get("description", "")
+            return f"{subject} cannot be {_show(value)}", about or f"it must match {argument}"
+    return f"{subject}: {problem.message}", "see the table's schema"
+
+
+def _kind(value: object) -> str:
+    for name, kinds in _TYPES.items():
+        if value.__class__ in kinds:
+            return _WORDS[name]
+    return type(value).__name__
+
+
+def _show(value: object) -> str:
+    if isinstance(value, (dict, list)):
+        return _kind(value)
+    if isinstance(value, str):
+        return f"'{value}'" if len(value) <= 40 else f"'{value[:37]}…'"
+    return "nothing" if value is None else f"{str(value).lower() if isinstance(value, bool) else value}"

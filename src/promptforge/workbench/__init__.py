@@ -1,0 +1,1 @@
+"""What needs several of the parts below it: builds on disk, comparisons, explanations, the doctor."""

@@ -1,0 +1,131 @@
+"""Writing a build so that a kill, a full disk or a second process never leaves half of it. One lock, one journal.
+
+All files are first written beside their places; then a journal names the renames; then they are made. Whoever comes
+after a kill finishes the journal before it reads.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from promptforge.errors import WriteError
+
+__all__ = ["exclusive", "private_folder", "replace_files"]
+
+_JOURNAL = "pending.json"
+_TEMPORARY = ".pf-tmp"
+
+
+def private_folder(root: Path) -> Path:
+    """`.promptforge`, which keeps what is nobody's business: made, and ignored by git, when it is missing."""
+    folder = root / ".promptforge"
+    try:
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError as problem:
+        raise _cannot(folder, problem) from problem
+    return folder
+
+
+@contextmanager
+def exclusive(root: Path) -> Iterator[None]:
+    """Hold the project alone; wait for another process that holds it. Finishes what a killed one left."""
+    folder = private_folder(root)
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as problem:
+        raise _cannot(folder / "lock", problem) from problem
+    try:
+        _wait_for(handle)
+        _finish_journal(folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(handle: int) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: renames are still atomic, only two builds at once may mix
+        return
+    fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def _finish_journal(folder: Path) -> None:
+    journal = folder / _JOURNAL
+    with suppress(FileNotFoundError, ValueError):
+        for temporary, place in json.loads(journal.read_text(encoding="utf-8")):
+            with suppress(FileNotFoundError):
+                os.replace(temporary, place)
+    journal.unlink(missing_ok=True)
+
+
+def replace_files(root: Path, contents: Mapping[Path, tuple[bytes, bool]]) -> tuple[Path, ...]:
+    """Write all the files or none: path to content, and whether only the owner may read it.
+
+    Returns those that differed. Raises WriteError; then every file is as it was. Call it inside `exclusive`.
+    """
+    differing = {path: how for path, how in contents.items() if not _is_already(path, *how)}
+    temporaries: list[tuple[str, str]] = []
+    try:
+        for path, (content, private) in differing.items():
+            real = Path(os.path.realpath(path))
+            real.parent.mkdir(parents=True, exist_ok=True)
+            for left_over in real.parent.glob(f".{real.name}.*{_TEMPORARY}"):
+                left_over.unlink(missing_ok=True)
+            temporaries.append((_write_beside(real, content, private), str(real)))
+        if temporaries:
+            journal = private_folder(root) / _JOURNAL
+            temporary = _write_beside(journal, json.dumps(temporaries).encode(), False)
+            os.replace(temporary, journal)
+            for temporary, place in temporaries:
+                os.replace(temporary, place)
+            journal.unlink()
+    except OSError as problem:
+        for temporary, _ in temporaries:
+            Path(temporary).unlink(missing_ok=True)
+        (root / ".promptforge" / _JOURNAL).unlink(missing_ok=True)
+        raise _cannot(Path(problem.filename or next(iter(differing))), problem) from problem
+    return tuple(differing)
+
+
+def _is_already(path: Path, content: bytes, private: bool) -> bool:
+    try:
+        status = path.stat()
+        too_open = private and status.st_mode & 0o077
+        return status.st_size == len(content) and not too_open and path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _write_beside(path: Path, content: bytes, private: bool) -> str:
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if not private:
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _cannot(path: Path, problem: OSError) -> WriteError:
+    reason = (problem.strerror or str(problem)).lower()
+    hints = {
+        28: "free some space; the previous build is intact",
+        13: "mend the permissions",
+        30: "the disk is read-only",
+    }
+    hint = hints.get(problem.errno or 0, "the previous build is intact")
+    return WriteError(f"cannot write {path}: {reason}", hint=hint)

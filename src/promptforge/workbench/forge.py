@@ -1,0 +1,225 @@
+"""`build`: compile the project on disk, compare with the last build, write what differs."""
+
+import datetime
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from promptforge.artifact import (
+    Artifact,
+    Entry,
+    committed_lock,
+    lock_text,
+    prompt_digest,
+    prompts_text,
+    read_artifact,
+    read_committed_lock,
+)
+from promptforge.compiler.build import Build, compile_project
+from promptforge.compiler.load import read_project
+from promptforge.diff import Diff, compare
+from promptforge.errors import UsageError
+from promptforge.files import CONFIG, wanted
+from promptforge.model import LEVELS
+from promptforge.source import Diagnostic
+from promptforge.workbench.disk import exclusive, replace_files
+
+__all__ = ["COMMITTED_LOCK", "Report", "check_locks", "forge", "last_build", "lock_path", "output_path"]
+
+COMMITTED_LOCK = "promptforge.lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLine:
+    """An agent in the table that `build` prints."""
+
+    name: str
+    model: str | None
+    tier: str | None
+    tokens: int
+    budget_tokens: int
+    exact: bool
+    cut: tuple[str, ...]
+    """What the budget cut."""
+    withheld: tuple[str, ...]
+    """What the clearance left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a build did."""
+
+    agents: tuple[AgentLine, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    output: str
+    written: tuple[str, ...] = ()
+    """Files that differ now."""
+    diff: Diff | None = None
+    """Against the last build; None when there was none that could be read."""
+    cloud_facts: int = 0
+    """Facts in some cloud model's prompt."""
+    local_facts: int = 0
+    """Facts that no cloud prompt holds because of their sensitivity."""
+    stale: tuple[str, ...] = field(default=())
+    """With --check: what is not up to date, in words."""
+
+
+def output_path(root: Path, output: str) -> Path:
+    """Where the artifact goes. Raises UsageError when that is a folder or one of the project's own files."""
+    path = Path(os.path.normpath(root / output))
+    try:
+        inside = path.relative_to(root).as_posix()
+    except ValueError:
+        inside = ""
+    if path.is_dir():
+        raise UsageError(f"the output '{output}' is a folder", hint="name a file: build/agent_prompts.yaml")
+    if inside in (COMMITTED_LOCK, CONFIG) or (inside and wanted(inside)):
+        raise UsageError(f"the output '{output}' is one of the project's own files", hint="choose another place")
+    return path
+
+
+def lock_path(output: Path) -> Path:
+    """The artifact's lock beside it."""
+    return output.with_name(output.stem + ".lock.json")
+
+
+def last_build(root: Path, output: str) -> Artifact | None:
+    """The last build, or nothing when there is none. Raises ValueError when it cannot be used."""
+    path = output_path(root, output)
+    try:
+        return read_artifact(path.read_bytes(), lock_path(path).read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise ValueError(f"{problem.filename}: {(problem.strerror or str(problem)).lower()}") from problem
+
+
+def forge(
+    root: Path, *, today: datetime.date, output: str | None = None, only: Sequence[str] = ()
+) -> tuple[Report, Build]:
+    """Compile and write. With errors nothing is written and the last build stays.
+
+    `only` are patterns of agents' names: the others keep what the last build gave them.
+    Raises WriteError, UsageError, NoProjectError.
+    """
+    with exclusive(root):
+        build = compile_project(read_project(root), today=today, only=only)
+        place = output or build.project.config.output
+        path = output_path(root, place)
+        before = _previous(root, place)
+        artifact = _carry(before, build.artifact, only) if only else build.artifact
+        report = make_report(artifact, build.diagnostics, place)
+        if build.errors:
+            return report, build
+        _complain_if_nobody(build, only)
+        prompts = prompts_text(artifact)
+        content = prompts.encode("utf-8")
+        lock = lock_text(artifact, output=place, prompts=prompts).encode("utf-8")
+        files = {
+            path: (content, artifact.private),
+            lock_path(path): (lock, artifact.private),
+            root / COMMITTED_LOCK: (committed_lock(artifact).encode("utf-8"), False),
+        }
+        written = replace_files(root, files)
+    diff = compare(before, artifact) if before else None
+    return replace(report, written=tuple(os.path.relpath(p, root) for p in written), diff=diff), build
+
+
+def _previous(root: Path, output: str) -> Artifact | None:
+    try:
+        return last_build(root, output)
+    except ValueError:
+        return None  # damaged or of another version: it is about to be replaced
+
+
+def _complain_if_nobody(build: Build, only: Sequence[str]) -> None:
+    if only and not build.artifact.entries:
+        names = ", ".join(build.project.agents) or "none"
+        raise UsageError(f"no agent matches {' '.join(only)}", hint=f"the agents are: {names}")
+
+
+def _carry(before: Artifact | None, now: Artifact, only: Sequence[str]) -> Artifact:
+    """The agents compiled now, and the others as the last build left them."""
+    if before is None:
+        return now
+    entries: dict[str, Entry] = {}
+    for name, entry in before.entries.items():
+        if not any(fnmatchcase(name, pattern) for pattern in only):
+            entries[name] = replace(entry, carried=True)
+        elif name in now.entries:
+            entries[name] = now.entries[name]
+    entries.update({name: entry for name, entry in now.entries.items() if name not in entries})
+    return replace(now, entries=entries)
+
+
+def make_report(artifact: Artifact, diagnostics: tuple[Diagnostic, ...], output: str) -> Report:
+    """The table of agents, and what goes to the cloud."""
+    lines = []
+    cloud: set[str] = set()
+    for entry in artifact.entries.values():
+        prompt = entry.enriched
+        lines.append(
+            AgentLine(
+                name=entry.name,
+                model=entry.model,
+                tier=entry.tier,
+                tokens=prompt.tokens,
+                budget_tokens=entry.budget_tokens,
+                exact=entry.exact,
+                cut=tuple(cut.what for cut in prompt.cuts if cut.why == "budget"),
+                withheld=tuple(cut.what for cut in prompt.cuts if cut.why == "clearance"),
+            )
+        )
+        if entry.tier == "cloud":
+            cloud.update(id_ for segment in prompt.segments for id_ in segment.facts if id_ in artifact.facts)
+    ceiling = max((LEVELS[e.clearance] for e in artifact.entries.values() if e.tier == "cloud"), default=1)
+    local = sum(1 for fact in artifact.facts.values() if LEVELS[fact.level] > ceiling)
+    return Report(
+        agents=tuple(lines), diagnostics=diagnostics, output=output, cloud_facts=len(cloud), local_facts=local
+    )
+
+
+def check_locks(root: Path, *, today: datetime.date, only: Sequence[str] = ()) -> tuple[Report, Build]:
+    """What `build --check` says: whether the committed lock, and the artifact if it is there, are up to date."""
+    build = compile_project(read_project(root), today=today, only=only)
+    report = make_report(build.artifact, build.diagnostics, build.project.config.output)
+    _complain_if_nobody(build, only)
+    stale = [] if build.errors else [*_stale_lock(root, build.artifact, only), *_stale_output(root, build, only)]
+    return replace(report, stale=tuple(stale)), build
+
+
+def _stale_lock(root: Path, artifact: Artifact, only: Sequence[str]) -> list[str]:
+    try:
+        committed: Mapping[str, str] = read_committed_lock((root / COMMITTED_LOCK).read_bytes())
+    except FileNotFoundError:
+        return [f"there is no {COMMITTED_LOCK}"]
+    except (OSError, ValueError) as problem:
+        return [f"{COMMITTED_LOCK} cannot be read: {problem}"]
+    stale = []
+    for name, entry in artifact.entries.items():
+        digest = f"sha256:{prompt_digest(entry.enriched)}"
+        if name not in committed:
+            stale.append(f"{name} is not in {COMMITTED_LOCK}")
+        elif committed[name] != digest:
+            stale.append(f"the prompt of {name} differs from {COMMITTED_LOCK}")
+    if not only:
+        stale += [
+            f"{name} is in {COMMITTED_LOCK}, but no longer an agent"
+            for name in committed
+            if name not in artifact.entries
+        ]
+    return stale
+
+
+def _stale_output(root: Path, build: Build, only: Sequence[str]) -> list[str]:
+    """An artifact that is there must be this one: somebody reads it."""
+    path = output_path(root, build.project.config.output)
+    if only or not path.exists():
+        return []
+    try:
+        same = path.read_bytes() == prompts_text(build.artifact).encode("utf-8")
+    except OSError as problem:
+        return [f"{build.project.config.output} cannot be read: {(problem.strerror or '').lower()}"]
+    return [] if same else [f"{build.project.config.output} is not what the project compiles to"]

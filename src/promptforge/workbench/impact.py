@@ -1,0 +1,84 @@
+"""`diff`: two sides, each a build, a folder or a git revision, compiled where needed and compared."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptforge.artifact import Artifact
+from promptforge.compiler.build import compile_project
+from promptforge.compiler.load import read_project
+from promptforge.diff import Diff, compare
+from promptforge.errors import InputError
+from promptforge.files import CONFIG, read_revision
+from promptforge.source import Diagnostic
+from promptforge.workbench.disk import exclusive
+from promptforge.workbench.forge import last_build, output_path
+
+__all__ = ["Impact", "compare_sides"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """A diff and what was compared."""
+
+    diff: Diff
+    before: str
+    after: str
+    since: datetime.datetime | None = None
+    """When the last build was written, where it is one side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    artifact: Artifact
+    name: str
+    errors: Sequence[Diagnostic] = ()
+    since: datetime.datetime | None = None
+
+
+def compare_sides(root: Path, before: str | None, after: str | None, *, today: datetime.date) -> Impact:
+    """Compare `before` (default: the last build) with `after` (default: the files as they are now).
+
+    Either may be a folder that holds a project, or a git revision. Raises InputError when one cannot be used.
+    """
+    now = _folder(root, "the files now", today) if after is None else _named(root, after, today)
+    old = _built(root, now, today) if before is None else _named(root, before, today)
+    diff = compare(old.artifact, now.artifact, old_errors=old.errors, new_errors=now.errors)
+    return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
+
+
+def _folder(root: Path, name: str, today: datetime.date) -> _Side:
+    build = compile_project(read_project(root), today=today)
+    return _Side(artifact=build.artifact, name=name, errors=build.errors)
+
+
+def _named(root: Path, name: str, today: datetime.date) -> _Side:
+    folder = Path(name)
+    if folder.is_dir():
+        if not (folder / CONFIG).exists():
+            raise InputError(f"the folder '{name}' holds no {CONFIG}", hint="name the folder of a project")
+        return _folder(folder.resolve(), name, today)
+    build = compile_project(read_revision(root, name), today=today)
+    return _Side(artifact=build.artifact, name=name, errors=build.errors)
+
+
+def _built(root: Path, now: _Side, today: datetime.date) -> _Side:
+    output = _output(root, today)
+    hint = "make one: promptforge build; or compare with git: promptforge diff HEAD"
+    path = output_path(root, output)
+    if not path.exists():
+        raise InputError(f"there is no build to compare with: {output} is not there", hint=hint)
+    with exclusive(root):
+        try:
+            artifact = last_build(root, output)
+        except ValueError as problem:
+            raise InputError(f"the last build cannot be used: {problem}", hint=hint) from problem
+    if artifact is None:
+        raise InputError(f"the last build cannot be used: {output} has no lock beside it", hint=hint)
+    since = datetime.datetime.fromtimestamp(path.stat().st_mtime)
+    return _Side(artifact=artifact, name="the last build", since=since)
+
+
+def _output(root: Path, today: datetime.date) -> str:
+    return compile_project(read_project(root), today=today, only=("",)).project.config.output

@@ -1,0 +1,517 @@
+"""YAML text to plain data with the place of every node, and plain data to stable YAML. Owns PyYAML.
+
+A value means what a person reads (design 3.1): only `true`, `false`, `null`, an empty value and plain decimal
+numbers are not text. Nodes are taken from the parser's events with a stack of our own, so that deep nesting, duplicate
+keys, tags, anchors and second documents are each seen at their place, and no recursion can overflow.
+"""
+
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from promptforge.source import Diagnostic, Span
+
+try:
+    from yaml.cyaml import CParser as _Parser
+except ImportError:  # PyYAML built without libyaml: slower, same events
+    from yaml import SafeLoader as _Parser  # type: ignore[assignment]
+
+__all__ = ["Decimal", "Document", "Path", "comments", "emit", "parse", "plain_value"]
+
+Path = tuple[str | int, ...]
+
+MAX_DEPTH = 64
+MAX_ALIAS_NODES = 10_000
+_SHIFT = 32
+_BLOCK_TEXT = 1 << 31
+_COLUMN = _BLOCK_TEXT - 1
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?")
+_CONSTANTS = {"true": True, "false": False, "null": None, "": None}
+_STANDARD_TAGS = ("!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+class Decimal(float):
+    """A decimal that is printed as it was written: `1.10` stays `1.10`, and equals 1.1.
+
+    >>> str(Decimal("1.10")), Decimal("1.10") == 1.1
+    ('1.10', True)
+    """
+
+    __slots__ = ("written",)
+    written: str
+
+    def __new__(cls, written: str) -> "Decimal":
+        """Keep the text beside the number."""
+        made = super().__new__(cls, written)
+        made.written = written
+        return made
+
+    def __str__(self) -> str:
+        return self.written
+
+    def __repr__(self) -> str:
+        return f"Decimal({self.written!r})"
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return Decimal, (self.written,)
+
+
+def plain_value(written: str) -> object:
+    """What a plain (unquoted) scalar means.
+
+    >>> [plain_value(w) for w in ("8123", "off", "0123", "true", "~", "", "10:22:33:44:55:10", "-4")]
+    [8123, 'off', '0123', True, '~', None, '10:22:33:44:55:10', -4]
+    """
+    if written in _CONSTANTS:
+        return _CONSTANTS[written]
+    if written[0] in "-0123456789" and (match := _NUMBER.fullmatch(written)) and written != "-0":
+        return Decimal(written) if match[1] else int(written)
+    return written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One YAML file: plain data, and where each node of it stands."""
+
+    file: str
+    text: str
+    data: Any
+    """dict, list, str, int, Decimal, bool or None; the keys of a mapping are always text."""
+    _positions: "array[int]"
+    """In document order, a mapping's key before its value: line << 32 | column, both from 0; bit 31 for a `|` block."""
+    _starts: dict[Path, int] = field(default_factory=dict, compare=False, repr=False)
+    """Index into `_positions` for the paths asked for so far."""
+
+    def span(self, path: Path = (), *, key: bool = False) -> Span:
+        """Where the node at `path` stands (or its key); the nearest existing parent when there is no such node."""
+        index = self._index(path)
+        if key and path and isinstance(path[-1], str) and index:
+            index -= 1
+        packed = self._positions[index] if self._positions else 0
+        value = path[-1] if key and path else self._at(path)
+        length = 1 if isinstance(value, (dict, list)) or value is None else max(1, len(str(value).split("\n")[0]))
+        return Span(file=self.file, line=(packed >> _SHIFT) + 1, column=(packed & _COLUMN) + 1, length=min(length, 80))
+
+    def line(self, path: Path = ()) -> int:
+        """The line, from 1, of the node at `path`."""
+        return (self._positions[self._index(path)] >> _SHIFT) + 1
+
+    def item_lines(self, path: Path) -> list[int]:
+        """The lines of the values (of a mapping: of the keys) directly below `path`, in order."""
+        container = self._at(path)
+        index = self._index(path) + 1
+        lines = []
+        for item in container.values() if isinstance(container, dict) else container:
+            lines.append((self._positions[index] >> _SHIFT) + 1)
+            index += _size(item) + isinstance(container, dict)
+        return lines
+
+    def text_start(self, path: Path) -> tuple[int, int]:
+        """The file's line of the first line of the text at `path`, and by how much each further line moves on.
+
+        That is 1 for a `|` block, and 0 for a text that is written otherwise: then all of it counts as its first line.
+        """
+        packed = self._positions[self._index(path)]
+        step = 1 if packed & _BLOCK_TEXT else 0
+        return (packed >> _SHIFT) + 1 + step, step
+
+    def text_line(self, path: Path, line: int) -> int:
+        """The file's line of line `line` (from 1) of the text at `path`."""
+        first, step = self.text_start(path)
+        return first + step * (line - 1)
+
+    def _at(self, path: Path) -> Any:
+        value = self.data
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def _index(self, path: Path) -> int:
+        """Where the node's place is kept, found by counting the nodes before it."""
+        if path in self._starts:
+            return self._starts[path]
+        if not path:
+            return 0
+        parent, step = path[:-1], path[-1]
+        index, container = self._index(parent), self._at(parent)
+        if isinstance(container, dict) and step in container:
+            index += 2
+            for name, value in container.items():
+                if name == step:
+                    break
+                index += _size(value) + 1
+        elif isinstance(container, list) and isinstance(step, int) and step < len(container):
+            index += 1 + sum(map(_size, container[:step]))
+        self._starts[path] = index
+        return index
+
+
+def _size(value: object) -> int:
+    """How many nodes stand at and below a value."""
+    if isinstance(value, dict):
+        total = 1 + 2 * len(value)
+        for inner in value.values():
+            if inner.__class__ is dict or inner.__class__ is list:
+                total += _size(inner) - 1
+        return total
+    if isinstance(value, list):
+        return 1 + sum(map(_size, value))
+    return 1
+
+
+class _Refused(Exception):
+    """A file that the YAML parser accepts and we do not."""
+
+    def __init__(self, code: str, mark: Any, message: str, hint: str = "", length: int = 1) -> None:
+        super().__init__(message)
+        self.code, self.mark, self.message, self.hint, self.length = code, mark, message, hint, length
+
+
+def parse(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+    """Read one file; without a Document where nothing can be made of it. Never raises for what a file holds."""
+    text, found = _decode(file, content)
+    if text is None:
+        return None, found
+    builder = _Builder(file)
+    try:
+        data = builder.build(_Parser(text))
+    except _Refused as refused:
+        place = _span(file, refused.mark, refused.length)
+        problem = Diagnostic(code=refused.code, span=place, message=refused.message, hint=refused.hint)
+        return None, (*found, *builder.found, problem)
+    except yaml.YAMLError as problem:
+        return None, (*found, *builder.found, _syntax(file, text, problem))
+    document = Document(file=file, text=text, data=data, _positions=builder.positions)
+    if builder.empty:
+        empty = Diagnostic(
+            code="PF111", span=Span(file=file), message="the file is empty", hint="write into it, or delete it"
+        )
+        return None, (*found, empty)
+    return (None if builder.broken else document), (*found, *builder.found)
+
+
+def _decode(file: str, content: bytes) -> tuple[str | None, tuple[Diagnostic, ...]]:
+    found = []
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        problem = Diagnostic(
+            code="PF103", span=Span(file=file), message="the file is UTF-16", hint="save it as UTF-8 without a BOM"
+        )
+        return None, (problem,)
+    if content.startswith(b"\xef\xbb\xbf"):
+        content = content[3:]
+        message, hint = "the file starts with a byte order mark", "save it as UTF-8 without a BOM"
+        found.append(Diagnostic(code="PF113", span=Span(file=file), message=message, hint=hint))
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line, column = _place(content, problem.start)
+        message = f"byte 0x{content[problem.start]:02x} is not UTF-8"
+        hint = "save the file as UTF-8; it looks like Latin-1 or Windows-1252"
+        place = Span(file=file, line=line, column=column)
+        return None, (*found, Diagnostic(code="PF103", span=place, message=message, hint=hint))
+    if "\x00" in text:
+        line, column = _place(content, content.index(b"\x00"))
+        place = Span(file=file, line=line, column=column)
+        message, hint = "a NUL byte", "the file is binary or damaged: restore it, or delete the byte"
+        return None, (*found, Diagnostic(code="PF104", span=place, message=message, hint=hint))
+    if "\r\n" in text:
+        line = text[: text.index("\r\n")].count("\n") + 1
+        message, hint = "lines end in CR LF", "read as LF; to be rid of this: git config core.autocrlf input"
+        found.append(Diagnostic(code="PF114", span=Span(file=file, line=line), message=message, hint=hint))
+    return text, tuple(found)
+
+
+def _place(content: bytes, offset: int) -> tuple[int, int]:
+    start = content.rfind(b"\n", 0, offset) + 1
+    return content.count(b"\n", 0, offset) + 1, len(content[start:offset].decode("utf-8", "replace")) + 1
+
+
+def _span(file: str, mark: Any, length: int = 1) -> Span:
+    return Span(file=file, line=mark.line + 1, column=mark.column + 1, length=max(1, min(length, 80)))
+
+
+_SYNTAX_HINTS = (
+    ("'\\t'", "indent with spaces: YAML allows no tab there"),
+    ("mapping values are not allowed", "quote the value that holds a colon and a space, or mend the indentation above"),
+    ("could not find expected ':'", "a key needs ': ' and a value; or a quote or bracket above is not closed"),
+    ("did not find expected ',' or", "a bracket is not closed, or a value inside it needs quotes"),
+    ("did not find expected <document start>", "the file must hold one mapping, indented evenly"),
+    ("did not find expected key", "mend the indentation, or quote the value above"),
+    ("unexpected end of stream", "a quote is not closed"),
+    ("cannot start any token", "quote the value: it starts with a character that YAML keeps for itself"),
+    ("undefined alias", "define the anchor (&name) above its use"),
+    ("block sequence entries are not allowed", "put the '-' on a line of its own, indented below the key"),
+)
+
+
+def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
+    """The parser's complaint, at its place, with what usually mends it."""
+    if isinstance(problem, yaml.MarkedYAMLError):
+        mark = problem.problem_mark or problem.context_mark
+        message = problem.problem or problem.context or "not YAML"
+        context = problem.context_mark
+        related = ()
+        if context and mark and context.line != mark.line:
+            related = ((_span(file, context), str(problem.context)),)
+        hint = next((hint for sign, hint in _SYNTAX_HINTS if sign in message), "see the line above it, too")
+        return Diagnostic(
+            code="PF105",
+            span=_span(file, mark) if mark else Span(file=file),
+            message=message,
+            hint=hint,
+            related=related,
+        )
+    position = getattr(problem, "position", 0)
+    character = text[position : position + 1]
+    line, column = _place(text.encode(), len(text[:position].encode()))
+    return Diagnostic(
+        code="PF104",
+        span=Span(file=file, line=line, column=column),
+        message=f"character U+{ord(character or chr(0)):04X} is not allowed in YAML",
+        hint="delete it",
+    )
+
+
+class _Builder:
+    """Plain data from the parser's events."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.positions: array[int] = array("Q")
+        self.found: list[Diagnostic] = []
+        self.broken = False
+        self.empty = False
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.alias_nodes = 0
+        self.stack: list[tuple[Any, None]] = []
+
+    def build(self, parser: Any) -> Any:
+        """The root value. Raises _Refused, or PyYAML's errors."""
+        next_event = parser.get_event
+        add_position = self.positions.append
+        stack = self.stack
+        container: Any = None
+        key: str | None = None
+        root: Any = None
+        self.empty = True
+        # The hot loop of the whole compiler: scalars first, and no call for a plain text.
+        while True:
+            event = next_event()
+            kind = event.__class__
+            if kind is ScalarEvent:
+                mark = event.start_mark
+                add_position(mark.line << _SHIFT | mark.column)
+                value = event.value
+                if event.tag is not None or event.anchor is not None:
+                    value = self._marked_scalar(event)
+                elif event.style:
+                    if event.style == "|":
+                        self.positions[-1] |= _BLOCK_TEXT
+                elif value in _CONSTANTS:
+                    value = _CONSTANTS[value]
+                elif value[0] in "-0123456789":
+                    value = plain_value(value)
+                if key is None and container.__class__ is dict:
+                    key = event.value
+                    if key in container or key == "<<":
+                        self._bad_key(event, key, container)
+                    continue
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                container, key = stack.pop()
+                continue
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                value = self._open(event, is_key=key is None and container.__class__ is dict)
+            elif kind is AliasEvent:
+                value = self._alias(event, container, is_key=key is None and container.__class__ is dict)
+            elif kind is StreamEndEvent:
+                return root
+            else:
+                if kind is DocumentStartEvent and not self.empty:
+                    message = "a second document starts here"
+                    raise _Refused("PF107", event.start_mark, message, "one file holds one document: delete the '---'")
+                continue
+            # A value has begun or is complete: put it where it belongs.
+            if container is None:
+                root = value
+                self.empty = kind is ScalarEvent and value is None
+            elif container.__class__ is dict:
+                container[key] = value
+                key = None
+            else:
+                container.append(value)
+            if kind is MappingStartEvent or kind is SequenceStartEvent:
+                stack.append((container, None))
+                container = value
+
+    def _open(self, event: Any, *, is_key: bool) -> Any:
+        mark = event.start_mark
+        if is_key:
+            raise _Refused("PF115", mark, "a key must be a plain text", "a key cannot be a list or a mapping")
+        if len(self.stack) >= MAX_DEPTH:
+            message = f"nested more than {MAX_DEPTH} levels deep"
+            raise _Refused("PF110", mark, message, "flatten it: a fact is a mapping of columns to values")
+        self._check_tag(event)
+        self.positions.append(mark.line << _SHIFT | mark.column)
+        made: Any = {} if event.__class__ is MappingStartEvent else []
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (made, mark.line)
+        return made
+
+    def _marked_scalar(self, event: Any) -> Any:
+        """A scalar with a tag or an anchor."""
+        self._check_tag(event)
+        value = event.value if event.style or event.tag else plain_value(event.value)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, event.start_mark.line)
+        return value
+
+    def _check_tag(self, event: Any) -> None:
+        if event.tag is not None and event.tag not in _STANDARD_TAGS:
+            raise _Refused(
+                "PF108",
+                event.start_mark,
+                f"the tag '{event.tag}' is not supported",
+                "write the value without a tag; quote it if it must stay text",
+            )
+
+    def _bad_key(self, event: Any, key: str, container: dict[str, Any]) -> None:
+        self.broken = True
+        place = _span(self.file, event.start_mark, len(key))
+        if key == "<<":
+            message, hint = "merge keys (<<) are not supported", "write the columns out, or use _defaults"
+            self.found.append(Diagnostic(code="PF112", span=place, message=message, hint=hint))
+            return
+        message, hint = f"the key '{key}' stands twice in this mapping", "keep one of them"
+        first = self._first_key(container, key)
+        related = ((first, "first here"),) if first else ()
+        self.found.append(Diagnostic(code="PF106", span=place, message=message, hint=hint, related=related))
+
+    def _first_key(self, container: dict[str, Any], key: str) -> Span | None:
+        """The place of a key already read: found by walking back over the nodes since."""
+        index = len(self.positions) - 1
+        for name in reversed(container):
+            index -= _size(container[name]) + 1
+            if name == key:
+                break
+        packed = self.positions[index] if 0 <= index < len(self.positions) else None
+        if packed is None:
+            return None
+        return Span(
+            file=self.file, line=(packed >> _SHIFT) + 1, column=(packed & _COLUMN) + 1, length=min(len(key), 80)
+        )
+
+    def _alias(self, event: Any, container: Any, *, is_key: bool) -> Any:
+        mark = event.start_mark
+        if event.anchor not in self.anchors:
+            raise _Refused("PF105", mark, f"undefined alias '*{event.anchor}'", "define the anchor (&name) above it")
+        if is_key:
+            raise _Refused("PF115", mark, "a key must be a plain text", "write the key out")
+        value, _ = self.anchors[event.anchor]
+        if value is container or any(value is above for above, _ in self.stack):
+            raise _Refused("PF109", mark, f"'*{event.anchor}' holds itself", "write the value out")
+        size = _size(value)
+        self.alias_nodes += size
+        if self.alias_nodes > MAX_ALIAS_NODES:
+            message = f"the aliases of this file expand to more than {MAX_ALIAS_NODES:,} values"
+            raise _Refused("PF109", mark, message, "write the values out; _defaults fills repeated columns")
+        self.positions.extend([mark.line << _SHIFT | mark.column] * size)
+        return value
+
+
+def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
+    """Line, column (from 1) and text after `word` of each comment that starts with it, block texts not searched."""
+    if word not in document.text:
+        return
+    inside: set[int] = set()
+    for event in yaml.parse(document.text, Loader=_Parser):
+        if isinstance(event, ScalarEvent) and event.end_mark.line > event.start_mark.line:
+            # The line where a block text starts may still carry a comment; the next ones are text.
+            last = event.end_mark.line + (event.end_mark.column > 0)
+            inside.update(range(event.start_mark.line + 1, last))
+    pattern = re.compile(rf"(?:^|(?<=\s))#\s*{re.escape(word)}\s*(.*)$")
+    for number, line in enumerate(document.text.split("\n")):
+        if number not in inside and (match := pattern.search(line)):
+            yield number + 1, match.start() + 1, match[1].strip()
+
+
+_SAFE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_WORDS_OF_YAML_11 = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", ".nan", ".inf"])
+_BLOCK = re.compile(r"[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+")
+_ESCAPED = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
+_QUOTED = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
+
+
+def emit(value: object, *, indent: int = 0) -> str:
+    """Stable YAML that a 1.1 and a 1.2 reader understand alike; texts of several lines as `|` blocks.
+
+    Takes nested dict, list, str, int, bool and None. Raises TypeError for anything else.
+    """
+    pad = "  " * indent
+    if isinstance(value, dict):
+        return "".join(f"{pad}{_key(str(k))}:{_below(v, indent)}" for k, v in value.items())
+    if isinstance(value, list):
+        return "".join(f"{pad}-{_below(v, indent, in_list=True)}" for v in value)
+    raise TypeError(f"a mapping or a list, not {type(value).__name__}")
+
+
+def _below(value: object, indent: int, *, in_list: bool = False) -> str:
+    if isinstance(value, (dict, list)):
+        if not value:
+            return " {}\n" if isinstance(value, dict) else " []\n"
+        text = emit(value, indent=indent + 1)
+        return " " + text.lstrip(" ") if in_list and isinstance(value, dict) else "\n" + text
+    if isinstance(value, str):
+        return " " + scalar(value, indent + 1) + "\n"
+    if value is None or isinstance(value, bool):
+        return f" {str(value).lower() if value is not None else 'null'}\n"
+    if isinstance(value, (int, Decimal)):
+        return f" {value}\n"
+    raise TypeError(f"cannot write {type(value).__name__} as YAML")
+
+
+def _key(text: str) -> str:
+    return text if _SAFE_KEY.fullmatch(text) and text.lower() not in _WORDS_OF_YAML_11 else quoted(text)
+
+
+def scalar(text: str, indent: int) -> str:
+    """A text as a `|` block where that keeps every byte, else double-quoted, without the final newline."""
+    body = text.rstrip("\n")
+    if "\n" not in text or not body.strip() or not _BLOCK.fullmatch(text):
+        plain = _SAFE_KEY.fullmatch(text) and text.lower() not in _WORDS_OF_YAML_11
+        return text if plain else quoted(text)
+    if body[0] in " \n\t":
+        return quoted(text)
+    chomp = {0: "-", 1: ""}.get(len(text) - len(body), "+")
+    pad = "  " * indent
+    block = body.replace("\n", "\n" + pad).replace(f"\n{pad}\n", "\n\n")
+    while f"\n{pad}\n" in block:
+        block = block.replace(f"\n{pad}\n", "\n\n")
+    return f"|{chomp}\n{pad}{block}" + "\n" * max(0, len(text) - len(body) - 1)
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes, with everything unprintable escaped."""
+    return '"' + _QUOTED.sub(_escape, text) + '"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return _SHORT.get(character) or (f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}")
