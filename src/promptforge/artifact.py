@@ -143,7 +143,7 @@ def _entry_yaml(entry: Entry) -> str:
 
 def committed_lock(artifact: Artifact) -> str:
     """promptforge.lock: one line for each agent."""
-    head = "# The digest of each agent's prompt, written by promptforge build. Commit it: build --check compares with it.\n"
+    head = "# The digest of each prompt, written by promptforge build. Commit it: build --check compares with it.\n"
     digests: dict[str, object] = {
         name: f"sha256:{prompt_digest(entry.enriched)}" for name, entry in sorted(artifact.entries.items())
     }
@@ -233,9 +233,8 @@ def read_artifact(prompts: bytes, lock: bytes) -> Artifact:
         raise ValueError("the lock is of another version of promptforge")
     if raw["output"]["sha256"] != digest_of(prompts):
         raise ValueError("the prompts were changed after they were built")
-    if document is None:
-        if prompts.strip() != b"{}":
-            raise ValueError(f"the prompts cannot be read: {problems[0].message}")
+    if document is None and prompts.strip() != b"{}":
+        raise ValueError(f"the prompts cannot be read: {problems[0].message}")
     data = document.data if document else {}
     try:
         return _artifact(raw, data)
@@ -308,10 +307,8 @@ def _base_text(system: str, raw: Mapping[str, Any]) -> str:
 def read_committed_lock(content: bytes) -> Mapping[str, str]:
     """Agent to digest. Raises ValueError when the file is not a promptforge.lock."""
     document, problems = parse("promptforge.lock", content)
-    data = document.data if document else None
-    agents = data.get("agents") if isinstance(data, dict) else None
-    if agents is None and isinstance(data, dict) and "agents" in data:
-        agents = {}
+    data = document.data if document and isinstance(document.data, dict) else {}
+    agents = data.get("agents")
     if not isinstance(agents, dict) or data.get("version") != LOCK_VERSION:
         reason = problems[0].message if problems else "it has no agents, or is of another version"
         raise ValueError(reason)

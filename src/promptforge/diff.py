@@ -188,7 +188,7 @@ def _order(one: Artifact, other: Artifact) -> dict[str, list[str]]:
     return order
 
 
-# --- what else goes into a prompt ---------------------------------------------------------------------------------------
+# --- what else goes into a prompt -----------------------------------------------------------------------------------
 
 
 def _settings(old: Artifact, new: Artifact) -> Iterator[str]:
@@ -233,7 +233,7 @@ def _examples(old: Artifact, new: Artifact, facts: Iterable[FactChange]) -> Iter
         yield ExampleChange(id="", change="moved", file="", line=0, facts=())
 
 
-# --- agents -----------------------------------------------------------------------------------------------------------
+# --- agents ---------------------------------------------------------------------------------------------------------
 
 
 def _agents(
@@ -315,7 +315,12 @@ def _because(
         elif example.change == "moved" and any(id_.startswith("example:") for id_ in rests_on):
             yield "order of the examples"
     for name in settings:
-        if name in inputs or f"template:{name}" in rests_on or (name.removeprefix("schema of ") in tables and name.startswith("schema of ")) or name.startswith("promptforge "):
+        if (
+            name in inputs
+            or f"template:{name}" in rests_on
+            or (name.removeprefix("schema of ") in tables and name.startswith("schema of "))
+            or name.startswith("promptforge ")
+        ):
             yield name
     if before and after and before.tokenizer != after.tokenizer:
         yield f"tokenizer {after.tokenizer}"

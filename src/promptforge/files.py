@@ -9,11 +9,21 @@ import stat
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from promptforge.errors import InputError
 
-__all__ = ["CONFIG", "Problem", "Tree", "digest_of", "read_file", "read_folder", "read_revision"]
+__all__ = [
+    "CONFIG",
+    "Problem",
+    "Tree",
+    "digest_of",
+    "input_paths",
+    "read_file",
+    "read_folder",
+    "read_revision",
+    "wanted",
+]
 
 CONFIG = "promptforge.yaml"
 DEFAULT_FILE_MB = 16
@@ -53,44 +63,63 @@ def digest_of(content: bytes | str) -> str:
 
 def wanted(path: str) -> bool:
     """Whether a path, relative to the project, is one of its input files."""
-    parts = PurePosixPath(path).parts
     if path == CONFIG:
         return True
-    match parts:
-        case ("knowledge" | "fewshot" | "suites" | "training", name):
-            return name.endswith(YAML)
-        case ("knowledge", "schemas", name):
-            return name.endswith(".schema.json")
-        case ("agents", "templates", *rest):
-            return bool(rest)
-        case ("agents", *rest):
-            return bool(rest) and rest[-1].endswith(YAML)
-    return False
+    folder, _, rest = path.partition("/")
+    if folder == "agents":
+        return rest.endswith(YAML) if not rest.startswith("templates/") else len(rest) > len("templates/")
+    if folder == "knowledge" and rest.startswith("schemas/"):
+        return rest.count("/") == 1 and rest.endswith(".schema.json")
+    return folder in ("knowledge", "fewshot", "suites", "training") and "/" not in rest and rest.endswith(YAML)
+
+
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_file(root: Path, file: str, *, limit_mb: float = DEFAULT_FILE_MB) -> bytes | Problem:
-    """The file's bytes, or why they cannot be had; a pipe or a device is never opened."""
-    path = root / file
+    """The file's bytes, or why they cannot be had; a pipe or a device is not waited for."""
+    return _read(f"{root}/{file}", file, int(limit_mb * 2**20))
+
+
+def _read(path: str, file: str, limit: int) -> bytes | Problem:
+    # Plain os calls: a project may have ten thousand files, and pathlib costs more than reading them.
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            return Problem(file=file, kind="unreadable", message="it is a folder, not a file")
-        if not stat.S_ISREG(status.st_mode):
-            return Problem(file=file, kind="unreadable", message="it is not a regular file")
-        if status.st_size > limit_mb * 2**20:
-            message = f"it has {status.st_size / 2**20:.1f} MB, and the limit is {limit_mb:g} MB"
-            return Problem(file=file, kind="too large", message=message)
-        return path.read_bytes()
+        handle = os.open(path, _OPEN_FLAGS)
+        try:
+            status = os.fstat(handle)
+            if stat.S_ISDIR(status.st_mode):
+                return Problem(file=file, kind="unreadable", message="it is a folder, not a file")
+            if not stat.S_ISREG(status.st_mode):
+                return Problem(file=file, kind="unreadable", message="it is not a regular file")
+            if status.st_size > limit:
+                message = f"it has {status.st_size / 2**20:.1f} MB, and the limit is {limit / 2**20:g} MB"
+                return Problem(file=file, kind="too large", message=message)
+            return _read_all(handle, status.st_size)
+        finally:
+            os.close(handle)
     except OSError as problem:
         return Problem(file=file, kind="unreadable", message=(problem.strerror or str(problem)).lower())
+
+
+def _read_all(handle: int, size: int) -> bytes:
+    content = os.read(handle, size + 1)
+    while len(content) < size and (more := os.read(handle, size - len(content))):
+        content += more
+    return content
+
+
+def input_paths(root: Path) -> list[str]:
+    """The paths of the project's input files, in order."""
+    return sorted(_listing(root, []))
 
 
 def read_folder(root: Path, *, limit_mb: float = DEFAULT_FILE_MB) -> Tree:
     """Every input file of the project in `root`; files over `limit_mb` (2**20 bytes) are refused by their size."""
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
+    limit = int(limit_mb * 2**20)
     for path in sorted(_listing(root, problems)):
-        content = read_file(root, path, limit_mb=limit_mb)
+        content = _read(f"{root}/{path}", path, limit)
         if isinstance(content, bytes):
             files[path] = content
         else:

@@ -1,4 +1,4 @@
-"""The values that the stages hand to each other: facts, agents, sections, prompts. Imports nothing that reads or writes.
+"""The values that the stages hand to each other: facts, agents, sections, prompts. Nothing here reads or writes.
 
 The words are those of the design: a *table* holds *facts*, an *agent* has *sections*, a *prompt* is made of *segments*.
 """

@@ -6,16 +6,13 @@ into one predicate that only says yes; where it cannot say yes, jsonschema finds
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from promptforge.source import Diagnostic, Span, did_you_mean
 from promptforge.yamlio import Decimal, Document, Path
-
-if TYPE_CHECKING:
-    from jsonschema import ValidationError
 
 __all__ = ["accepts", "builtin_schema", "check_shape", "check_value", "invalid_schema"]
 
@@ -31,7 +28,9 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
 }
-_ANNOTATIONS = frozenset(["$schema", "$id", "$comment", "title", "description", "default", "examples", "x-key", "x-ref", "definitions"])
+_ANNOTATIONS = frozenset(
+    ["$schema", "$id", "$comment", "title", "description", "default", "examples", "x-key", "x-ref", "definitions"]
+)
 _WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -75,12 +74,12 @@ def check_value(
     )
 
 
-def invalid_schema(schema: object) -> str:
+def invalid_schema(schema: Any) -> str:
     """Why a schema of the user's is not valid draft-07, or nothing."""
     from jsonschema import Draft7Validator, SchemaError
 
     try:
-        Draft7Validator.check_schema(schema)  # type: ignore[arg-type]
+        Draft7Validator.check_schema(schema)
     except SchemaError as problem:
         where = "/".join(str(step) for step in problem.absolute_path)
         return f"{problem.message}" + (f" (at {where})" if where else "")
@@ -114,9 +113,18 @@ def _compile(schema: Any, root: Schema) -> Accept:
         check = maker(argument, schema, root)
         if check is not None:
             checks.append(check)
-    if len(checks) == 1:
-        return checks[0]
-    return lambda value: all(check(value) for check in checks)
+    return checks[0] if len(checks) == 1 else _every(checks)
+
+
+def _every(checks: Sequence[Accept]) -> Accept:
+    # Loops of our own here and below: a generator for each value costs more than the check itself.
+    def check(value: Any) -> bool:
+        for one in checks:  # noqa: SIM110
+            if not one(value):
+                return False
+        return True
+
+    return check
 
 
 def _type(argument: Any, schema: Schema, root: Schema) -> Accept:
@@ -131,7 +139,11 @@ def _properties(argument: Any, schema: Schema, root: Schema) -> Accept:
     other = _compile(rest, root)
 
     def check(value: Any) -> bool:
-        return value.__class__ is not dict or all(known.get(name, other)(inner) for name, inner in value.items())
+        if value.__class__ is dict:
+            for name, inner in value.items():
+                if not known.get(name, other)(inner):
+                    return False
+        return True
 
     return check
 
@@ -152,7 +164,14 @@ def _items(argument: Any, schema: Schema, root: Schema) -> Accept:
 
 def _any_of(argument: Any, schema: Schema, root: Schema) -> Accept:
     options = [_compile(option, root) for option in argument]
-    return lambda value: any(option(value) for option in options)
+
+    def check(value: Any) -> bool:
+        for option in options:  # noqa: SIM110
+            if option(value):
+                return True
+        return False
+
+    return check
 
 
 def _pattern(argument: str, schema: Schema, root: Schema) -> Accept:
@@ -161,7 +180,8 @@ def _pattern(argument: str, schema: Schema, root: Schema) -> Accept:
 
 
 def _required(argument: Any, schema: Schema, root: Schema) -> Accept:
-    return lambda value: value.__class__ is not dict or all(name in value for name in argument)
+    wanted = frozenset(argument)
+    return lambda value: value.__class__ is not dict or value.keys() >= wanted
 
 
 def _number(test: Callable[[Any, Any], bool]) -> Callable[[Any, Schema, Schema], Accept]:
@@ -171,7 +191,7 @@ def _number(test: Callable[[Any, Any], bool]) -> Callable[[Any, Schema, Schema],
     return make
 
 
-def _length(kind: type) -> Callable[[Any, Schema, Schema], Accept]:
+def _length(kind: type[Sized]) -> Callable[[Any, Schema, Schema], Accept]:
     def make(argument: Any, schema: Schema, root: Schema) -> Accept:
         return lambda value: value.__class__ is not kind or len(value) >= argument
 
@@ -200,14 +220,14 @@ _MAKERS: Mapping[str, Callable[[Any, Schema, Schema], Accept | None]] = {
 # --- the full answer ------------------------------------------------------------------------------------------------
 
 
-def _explain(schema: Schema, value: object, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
+def _explain(schema: Schema, value: Any, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
     from jsonschema import Draft7Validator
 
-    for problem in Draft7Validator(schema).iter_errors(value):  # type: ignore[arg-type]
+    for problem in Draft7Validator(schema).iter_errors(value):
         yield from _diagnose(problem, place)
 
 
-def _diagnose(problem: "ValidationError", place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
+def _diagnose(problem: Any, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
     path: Path = tuple(problem.absolute_path)
     match problem.validator:
         case "additionalProperties":
@@ -229,7 +249,7 @@ def _diagnose(problem: "ValidationError", place: Callable[[Path, bool], Span]) -
             yield Diagnostic(code="PF203", span=place(path, False), message=message, hint=hint)
 
 
-def _unknown_keys(problem: "ValidationError", path: Path, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
+def _unknown_keys(problem: Any, path: Path, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
     known = problem.schema.get("properties", {})
     for name in problem.instance:
         if name not in known:
@@ -241,16 +261,14 @@ def _unknown_keys(problem: "ValidationError", path: Path, place: Callable[[Path,
             )
 
 
-def _any_of_problem(
-    problem: "ValidationError", path: Path, place: Callable[[Path, bool], Span]
-) -> Iterator[Diagnostic]:
+def _any_of_problem(problem: Any, path: Path, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
     """Of several shapes, the one that was meant is the one whose telling key is there."""
     value = problem.instance
     for number, option in enumerate(problem.validator_value):
         telling = option.get("required", [])
         if isinstance(value, dict) and telling and all(name in value for name in telling):
             for inner in problem.context or ():
-                if list(inner.relative_schema_path)[0] == number:
+                if next(iter(inner.relative_schema_path)) == number:
                     yield from _diagnose(inner, place)
             return
     shapes = " or ".join(dict.fromkeys(_shape(option) for option in problem.validator_value))
@@ -266,10 +284,10 @@ def _shape(option: Schema) -> str:
     if option.get("type") == "array":
         return "a list of " + _shape(option["items"]).removeprefix("a ")
     kinds = option.get("type", "object")
-    return "a single value" if isinstance(kinds, list) else _WORDS.get(kinds, kinds)
+    return "a single value" if isinstance(kinds, list) else _WORDS.get(kinds, str(kinds))
 
 
-def _value_problem(problem: "ValidationError") -> tuple[str, str]:
+def _value_problem(problem: Any) -> tuple[str, str]:
     name = problem.absolute_path[-1] if problem.absolute_path else "the file"
     subject = f"item {name + 1}" if isinstance(name, int) else f"'{name}'"
     value, argument = problem.instance, problem.validator_value

@@ -5,17 +5,19 @@ included, decides what it depends on (`Rendered.reads`). So tables and facts are
 note every access. They have no public attribute of their own: `fact.items` is the column `items`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
+from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from promptforge.model import Fact, Project, Table, Text, canonical, written
 from promptforge.source import did_you_mean
 
-__all__ = ["Rendered", "Renderer", "TextProblem", "render_chat"]
+__all__ = ["Rendered", "Renderer", "TextError", "render_chat"]
 
 MAX_OUTPUT = 1_000_000
 """Characters that one text may render to."""
@@ -23,7 +25,13 @@ MAX_STEPS = 200_000
 """Items of `range` and of tables that one text may run through."""
 
 
-class TextProblem(Exception):
+_OPEN, _CLOSE = "\ue000", "\ue001"
+"""Private-use characters around a line's number; a text that holds them is an error of its own (PF521)."""
+_MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+_LEADING_MARKS = re.compile(f"(?:{_OPEN}(\\d+){_CLOSE})+")
+
+
+class TextError(Exception):
     """A text cannot be rendered: where in it (line from 1, and the template's file if another), what, and a hint."""
 
     def __init__(self, code: str, message: str, *, hint: str = "", line: int = 1, template: str = "") -> None:
@@ -40,6 +48,8 @@ class Rendered:
     """Facts printed, tested, counted or filtered on, in order of first sight."""
     reads: tuple[str, ...] = ()
     """What it depends on: fact ids, `table:NAME` where a whole table was searched, `template:FILE`."""
+    lines: tuple[int, ...] = ()
+    """Of a template with references: the line of the template that each line of the text comes from."""
     of_agent: bool = False
     """Whether it used `agent`, so that it may differ from agent to agent."""
 
@@ -56,7 +66,7 @@ class _Record:
     def step(self, count: int = 1) -> None:
         self.steps += count
         if self.steps > MAX_STEPS:
-            raise TextProblem("PF405", f"the text runs through more than {MAX_STEPS:,} items", hint="loop over less")
+            raise TextError("PF405", f"the text runs through more than {MAX_STEPS:,} items", hint="loop over less")
 
 
 class _Unset:
@@ -77,7 +87,7 @@ class _Unset:
         return hash(None)
 
     def __str__(self) -> str:
-        raise TextProblem(
+        raise TextError(
             "PF404", f"{self._name} is not set, so it cannot be printed", hint="set it, or test it first: {% if … %}"
         )
 
@@ -104,7 +114,7 @@ class _FactProxy:
             value = fact.values.get(str(name))
             return _Unset(f"the column '{name}' of {table.name} '{fact.key}'") if value is None else value
         hint = did_you_mean(str(name), table.columns)
-        raise TextProblem("PF303", f"{table.name} has no column '{name}'", hint=hint)
+        raise TextError("PF303", f"{table.name} has no column '{name}'", hint=hint)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _FactProxy) and other._fact is self._fact
@@ -114,7 +124,7 @@ class _FactProxy:
 
     def __str__(self) -> str:
         hint = f"name one: .{self._table.key[0]}"
-        raise TextProblem("PF405", f"a whole fact of {self._table.name} cannot be printed, only a column", hint=hint)
+        raise TextError("PF405", f"a whole fact of {self._table.name} cannot be printed, only a column", hint=hint)
 
     __repr__ = __str__
 
@@ -136,7 +146,7 @@ class _TableProxy:
         fact = self._find(key)
         if fact is None:
             hint = did_you_mean(written(key), self._table.by_key)
-            raise TextProblem("PF301", f"no '{written(key)}' in {self._table.name}", hint=hint)
+            raise TextError("PF301", f"no '{written(key)}' in {self._table.name}", hint=hint)
         return _FactProxy(fact, self._table, self._record)
 
     def __contains__(self, key: object) -> bool:
@@ -159,7 +169,7 @@ class _TableProxy:
 
     def __str__(self) -> str:
         hint = "loop over it, or name one: one('…', …)"
-        raise TextProblem("PF405", f"the whole table {self._table.name} cannot be printed", hint=hint)
+        raise TextError("PF405", f"the whole table {self._table.name} cannot be printed", hint=hint)
 
     __repr__ = __str__
 
@@ -180,12 +190,12 @@ class _AgentProxy:
     def __getitem__(self, name: object) -> object:
         self._record.of_agent = True
         if name not in self._values:
-            raise TextProblem("PF303", f"agent has no '{name}'", hint="there are agent.name and agent.role")
+            raise TextError("PF303", f"agent has no '{name}'", hint="there are agent.name and agent.role")
         value = self._values[str(name)]
         return _Unset(f"the role of agent '{self._values['name']}'") if value is None else value
 
     def __str__(self) -> str:
-        raise TextProblem("PF405", "an agent cannot be printed, only its name or role", hint="write agent.name")
+        raise TextError("PF405", "an agent cannot be printed, only its name or role", hint="write agent.name")
 
     __repr__ = __str__
 
@@ -195,14 +205,14 @@ def _one(tables: Mapping[str, Table], record: _Record, table: object, wanted: Ma
     if isinstance(table, _TableProxy):
         table = table._table.name
     if not isinstance(table, str) or table not in tables:
-        raise TextProblem("PF302", f"no table '{table}'", hint=did_you_mean(str(table), tables))
+        raise TextError("PF302", f"no table '{table}'", hint=did_you_mean(str(table), tables))
     found = tables[table]
     if not wanted:
-        raise TextProblem("PF403", f"one('{table}') says not which", hint=f"one('{table}', {found.key[0]}='…')")
+        raise TextError("PF403", f"one('{table}') says not which", hint=f"one('{table}', {found.key[0]}='…')")
     for column in wanted:
         if column not in found.columns:
             hint = did_you_mean(column, found.columns)
-            raise TextProblem("PF303", f"{table} has no column '{column}'", hint=hint)
+            raise TextError("PF303", f"{table} has no column '{column}'", hint=hint)
     matches = [
         fact
         for fact in found.facts
@@ -221,7 +231,7 @@ def _one(tables: Mapping[str, Table], record: _Record, table: object, wanted: Ma
             column, value = next(iter(wanted.items()))
             message = f"one('{table}', {asked}) matches no fact"
             hint = did_you_mean(written(value), {written(fact.values.get(column)) for fact in found.facts} - {""})
-        raise TextProblem("PF403", message, hint=hint)
+        raise TextError("PF403", message, hint=hint)
     record.reads[matches[0].id] = None
     return _FactProxy(matches[0], found, record)
 
@@ -237,7 +247,7 @@ def _matches(value: object, wanted: object, kind: str) -> bool:
 def _finalize(value: object) -> object:
     """How an expression is printed: like a value in a table, and never none."""
     if value is None:
-        raise TextProblem("PF404", "the value is none, so it cannot be printed", hint="test it first: {% if … %}")
+        raise TextError("PF404", "the value is none, so it cannot be printed", hint="test it first: {% if … %}")
     if isinstance(value, (bool, list, tuple)):
         return written(value)
     return value
@@ -256,11 +266,11 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "%" and isinstance(left, str):
-            raise TextProblem("PF405", "'%' on a text is not allowed", hint="use ~ to join texts")
+            raise TextError("PF405", "'%' on a text is not allowed", hint="use ~ to join texts")
         if operator != "%" and not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
-            raise TextProblem("PF405", f"'{operator}' is only for numbers", hint="use ~ to join texts")
+            raise TextError("PF405", f"'{operator}' is only for numbers", hint="use ~ to join texts")
         if operator == "**" and (abs(left) > 1000 or abs(right) > 100):
-            raise TextProblem("PF405", "the power is too large", hint="compute it beforehand")
+            raise TextError("PF405", "the power is too large", hint="compute it beforehand")
         return super().call_binop(context, operator, left, right)
 
     def is_safe_callable(self, obj: Any) -> bool:
@@ -279,7 +289,7 @@ class _Loader(jinja2.BaseLoader):
     def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         if template not in self.templates:
             hint = did_you_mean(template, self.templates)
-            raise TextProblem("PF306", f"no template '{template}' in agents/templates", hint=hint)
+            raise TextError("PF306", f"no template '{template}' in agents/templates", hint=hint)
         return self.templates[template].source, f"<template {template}>", lambda: True
 
 
@@ -306,7 +316,7 @@ class Renderer:
         self._compiled: dict[str, jinja2.Template] = {}
 
     def render(self, text: Text, *, agent: tuple[str, str | None] = ("", None), **extra: object) -> Rendered:
-        """The text with its references filled in. Raises TextProblem."""
+        """The text with its references filled in. Raises TextError."""
         if text.literal:
             return Rendered(text=text.source)
         record = _Record()
@@ -314,24 +324,61 @@ class Renderer:
             record.reads[f"template:{text.file}"] = None
         self._environment.loaded = []
         try:
-            template = self._compiled.get(text.source)
-            if template is None:
-                code = self._environment.compile(text.source, filename="<text>")
-                template = jinja2.Template.from_code(self._environment, code, self._environment.globals)
-                self._compiled[text.source] = template
-            pieces: list[str] = []
-            size = 0
-            for piece in template.generate(**self._context(record, agent), **extra):
-                pieces.append(piece)
-                size += len(piece)
-                if size > MAX_OUTPUT:
-                    raise TextProblem("PF405", f"the text is over {MAX_OUTPUT:,} characters", hint="print less")
+            rendered = self._generate(text.source, {**self._context(record, agent), **extra})
         except Exception as problem:
             raise self._translate(problem) from problem
+        lines = () if text.path else self._lines(text.source, rendered, {**self._context(_Record(), agent), **extra})
         record.reads.update((f"template:agents/templates/{name}", None) for name in self._environment.loaded)
         return Rendered(
-            text="".join(pieces), seen=tuple(record.seen.values()), reads=tuple(record.reads), of_agent=record.of_agent
+            text=rendered,
+            seen=tuple(record.seen.values()),
+            reads=tuple(record.reads),
+            lines=lines,
+            of_agent=record.of_agent,
         )
+
+    def _generate(self, source: str, context: Mapping[str, object]) -> str:
+        template = self._compiled.get(source)
+        if template is None:
+            code = self._environment.compile(source, filename="<text>")
+            template = jinja2.Template.from_code(self._environment, code, self._environment.globals)
+            self._compiled[source] = template
+        pieces: list[str] = []
+        size = 0
+        for piece in template.generate(**context):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_OUTPUT:
+                _refuse_length()
+        return "".join(pieces)
+
+    def _lines(self, source: str, rendered: str, context: Mapping[str, object]) -> tuple[int, ...]:
+        """For each line of a rendered template its line in the source; nothing where it cannot be told.
+
+        The template is rendered once more with a mark of its line before each run of its own text.
+        """
+        if _OPEN in source or _OPEN in rendered:
+            return ()
+        marked = []
+        for line, kind, value in self._environment.lex(source):
+            if kind == "data":
+                texts = str(value).split("\n")
+                value = "\n".join(f"{_OPEN}{line + n}{_CLOSE}{text}" for n, text in enumerate(texts))
+            marked.append(str(value))
+        try:
+            again = self._generate("".join(marked), context)
+        except Exception:
+            return ()
+        if _MARK.sub("", again) != rendered:
+            return ()
+        found, last = [], 1
+        for text in again.split("\n"):
+            # Of the marks that a line starts with, the last one stands right before its text.
+            first = _LEADING_MARKS.match(text)
+            found.append(int(first[1]) if first else last)
+            marks = _MARK.findall(text)
+            last = int(marks[-1]) if marks else last
+        return tuple(found)
 
     def _context(self, record: _Record, agent: tuple[str, str | None]) -> dict[str, object]:
         def limited_range(*bounds: int) -> range:
@@ -346,10 +393,10 @@ class Renderer:
         context.update({name: f"{{{{ {name} }}}}" for name in self._runtime})
         return context | {"one": one, "range": limited_range, "agent": _AgentProxy(*agent, record)}
 
-    def _translate(self, problem: Exception) -> TextProblem:
+    def _translate(self, problem: Exception) -> TextError:
         """A library's complaint in the user's terms, at the line of the user's text."""
         line, template = _where(problem)
-        if isinstance(problem, TextProblem):
+        if isinstance(problem, TextError):
             problem.line, problem.template = line, template
             return problem
         for kind, code, message, hint in _TRANSLATIONS:
@@ -360,7 +407,7 @@ class Renderer:
                     template = (problem.name or "") if problem.name in self._templates else template
                 if isinstance(problem, jinja2.UndefinedError):
                     hint = self._undefined_hint(said) or hint
-                return TextProblem(code, message.format(said), hint=hint, line=line, template=template)
+                return TextError(code, message.format(said), hint=hint, line=line, template=template)
         raise problem
 
     def _undefined_hint(self, said: str) -> str:
@@ -377,7 +424,7 @@ _TRANSLATIONS: Sequence[tuple[type[Exception], str, str, str]] = (
         "mend it, or wrap literal braces in {% raw %}",
     ),
     (jinja2.UndefinedError, "PF402", "{}", "see the names that a text may use: promptforge check --explain PF402"),
-    (jinja2.sandbox.SecurityError, "PF405", "not allowed in a text: {}", "a text may read facts, test and loop"),
+    (SecurityError, "PF405", "not allowed in a text: {}", "a text may read facts, test and loop"),
     (jinja2.TemplateRuntimeError, "PF405", "{}", "mend the expression"),
     (RecursionError, "PF405", "the text includes itself without end", "break the circle of includes"),
     (TypeError, "PF405", "the expression does not work: {}", "compare and combine values of one kind"),
@@ -388,6 +435,10 @@ _TRANSLATIONS: Sequence[tuple[type[Exception], str, str, str]] = (
     (OverflowError, "PF405", "the expression does not work: {}", "use smaller numbers"),
     (MemoryError, "PF405", "the text needs too much memory", "print less"),
 )
+
+
+def _refuse_length() -> None:
+    raise TextError("PF405", f"the text is over {MAX_OUTPUT:,} characters", hint="print less")
 
 
 def _where(problem: BaseException) -> tuple[int, str]:

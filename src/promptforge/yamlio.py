@@ -26,7 +26,7 @@ from yaml.events import (
 from promptforge.source import Diagnostic, Span
 
 try:
-    from yaml.cyaml import CParser as _Parser
+    from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined]
 except ImportError:  # PyYAML built without libyaml: slower, same events
     from yaml import SafeLoader as _Parser  # type: ignore[assignment]
 
@@ -144,23 +144,24 @@ class Document:
         return value
 
     def _index(self, path: Path) -> int:
-        """Where the node's place is kept, found by counting the nodes before it."""
-        if path in self._starts:
-            return self._starts[path]
+        """Where the node's place is kept, found by counting the nodes before it; siblings are counted together."""
         if not path:
             return 0
-        parent, step = path[:-1], path[-1]
-        index, container = self._index(parent), self._at(parent)
-        if isinstance(container, dict) and step in container:
-            index += 2
-            for name, value in container.items():
-                if name == step:
-                    break
-                index += _size(value) + 1
-        elif isinstance(container, list) and isinstance(step, int) and step < len(container):
-            index += 1 + sum(map(_size, container[:step]))
-        self._starts[path] = index
-        return index
+        if path not in self._starts:
+            parent = path[:-1]
+            index, container = self._index(parent), self._at(parent)
+            self._starts[path] = index  # of a node that is not there: its parent's
+            if isinstance(container, dict):
+                index += 2
+                for name, value in container.items():
+                    self._starts[(*parent, name)] = index
+                    index += _size(value) + 1
+            elif isinstance(container, list):
+                index += 1
+                for position, value in enumerate(container):
+                    self._starts[(*parent, position)] = index
+                    index += _size(value)
+        return self._starts[path]
 
 
 def _size(value: object) -> int:
@@ -176,7 +177,7 @@ def _size(value: object) -> int:
     return 1
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A file that the YAML parser accepts and we do not."""
 
     def __init__(self, code: str, mark: Any, message: str, hint: str = "", length: int = 1) -> None:
@@ -192,7 +193,7 @@ def parse(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
     builder = _Builder(file)
     try:
         data = builder.build(_Parser(text))
-    except _Refused as refused:
+    except _RefusedError as refused:
         place = _span(file, refused.mark, refused.length)
         problem = Diagnostic(code=refused.code, span=place, message=refused.message, hint=refused.hint)
         return None, (*found, *builder.found, problem)
@@ -267,7 +268,7 @@ def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
         mark = problem.problem_mark or problem.context_mark
         message = problem.problem or problem.context or "not YAML"
         context = problem.context_mark
-        related = ()
+        related: tuple[tuple[Span, str], ...] = ()
         if context and mark and context.line != mark.line:
             related = ((_span(file, context), str(problem.context)),)
         hint = next((hint for sign, hint in _SYNTAX_HINTS if sign in message), "see the line above it, too")
@@ -303,7 +304,7 @@ class _Builder:
         self.stack: list[tuple[Any, None]] = []
 
     def build(self, parser: Any) -> Any:
-        """The root value. Raises _Refused, or PyYAML's errors."""
+        """The root value. Raises _RefusedError, or PyYAML's errors."""
         next_event = parser.get_event
         add_position = self.positions.append
         stack = self.stack
@@ -345,7 +346,9 @@ class _Builder:
             else:
                 if kind is DocumentStartEvent and not self.empty:
                     message = "a second document starts here"
-                    raise _Refused("PF107", event.start_mark, message, "one file holds one document: delete the '---'")
+                    raise _RefusedError(
+                        "PF107", event.start_mark, message, "one file holds one document: delete the '---'"
+                    )
                 continue
             # A value has begun or is complete: put it where it belongs.
             if container is None:
@@ -363,10 +366,10 @@ class _Builder:
     def _open(self, event: Any, *, is_key: bool) -> Any:
         mark = event.start_mark
         if is_key:
-            raise _Refused("PF115", mark, "a key must be a plain text", "a key cannot be a list or a mapping")
+            raise _RefusedError("PF115", mark, "a key must be a plain text", "a key cannot be a list or a mapping")
         if len(self.stack) >= MAX_DEPTH:
             message = f"nested more than {MAX_DEPTH} levels deep"
-            raise _Refused("PF110", mark, message, "flatten it: a fact is a mapping of columns to values")
+            raise _RefusedError("PF110", mark, message, "flatten it: a fact is a mapping of columns to values")
         self._check_tag(event)
         self.positions.append(mark.line << _SHIFT | mark.column)
         made: Any = {} if event.__class__ is MappingStartEvent else []
@@ -384,7 +387,7 @@ class _Builder:
 
     def _check_tag(self, event: Any) -> None:
         if event.tag is not None and event.tag not in _STANDARD_TAGS:
-            raise _Refused(
+            raise _RefusedError(
                 "PF108",
                 event.start_mark,
                 f"the tag '{event.tag}' is not supported",
@@ -420,17 +423,19 @@ class _Builder:
     def _alias(self, event: Any, container: Any, *, is_key: bool) -> Any:
         mark = event.start_mark
         if event.anchor not in self.anchors:
-            raise _Refused("PF105", mark, f"undefined alias '*{event.anchor}'", "define the anchor (&name) above it")
+            raise _RefusedError(
+                "PF105", mark, f"undefined alias '*{event.anchor}'", "define the anchor (&name) above it"
+            )
         if is_key:
-            raise _Refused("PF115", mark, "a key must be a plain text", "write the key out")
+            raise _RefusedError("PF115", mark, "a key must be a plain text", "write the key out")
         value, _ = self.anchors[event.anchor]
         if value is container or any(value is above for above, _ in self.stack):
-            raise _Refused("PF109", mark, f"'*{event.anchor}' holds itself", "write the value out")
+            raise _RefusedError("PF109", mark, f"'*{event.anchor}' holds itself", "write the value out")
         size = _size(value)
         self.alias_nodes += size
         if self.alias_nodes > MAX_ALIAS_NODES:
             message = f"the aliases of this file expand to more than {MAX_ALIAS_NODES:,} values"
-            raise _Refused("PF109", mark, message, "write the values out; _defaults fills repeated columns")
+            raise _RefusedError("PF109", mark, message, "write the values out; _defaults fills repeated columns")
         self.positions.extend([mark.line << _SHIFT | mark.column] * size)
         return value
 
@@ -440,11 +445,13 @@ def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
     if word not in document.text:
         return
     inside: set[int] = set()
-    for event in yaml.parse(document.text, Loader=_Parser):
-        if isinstance(event, ScalarEvent) and event.end_mark.line > event.start_mark.line:
+    parser: Any = _Parser(document.text)
+    while (event := parser.get_event()).__class__ is not StreamEndEvent:
+        if isinstance(event, ScalarEvent):
             # The line where a block text starts may still carry a comment; the next ones are text.
-            last = event.end_mark.line + (event.end_mark.column > 0)
-            inside.update(range(event.start_mark.line + 1, last))
+            start: Any = event.start_mark
+            end: Any = event.end_mark
+            inside.update(range(start.line + 1, end.line + (end.column > 0)))
     pattern = re.compile(rf"(?:^|(?<=\s))#\s*{re.escape(word)}\s*(.*)$")
     for number, line in enumerate(document.text.split("\n")):
         if number not in inside and (match := pattern.search(line)):

@@ -69,7 +69,8 @@ class _Commands(click.Group):
 def promptforge(ctx: click.Context, folder: str | None) -> None:
     """Compile hand-edited knowledge into the prompts of a council of AI agents.
 
-    knowledge/*.yaml, fewshot/*.yaml and agents/*.yaml become build/agent_prompts.yaml, where every line names its source.
+    knowledge/*.yaml, fewshot/*.yaml and agents/*.yaml become build/agent_prompts.yaml; every line of it has its
+    source, and every change its price.
     """
     ctx.obj = folder
 

@@ -1,9 +1,21 @@
 """check, build, diff, explain."""
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from promptforge.cli.options import find_project, format_option, today
 from promptforge.errors import UsageError
+
+if TYPE_CHECKING:
+    from promptforge.compiler.build import Build
+    from promptforge.console.terminal import Painter
+    from promptforge.model import Project
+    from promptforge.workbench.forge import Report
+    from promptforge.workbench.fresh import Shown
 
 __all__ = ["build", "check", "diff", "explain"]
 
@@ -40,11 +52,9 @@ def check(ctx: click.Context, form: str, code: str | None) -> int:
     return 1 if build.errors else 0
 
 
-def _verdict(project: object, counts: str) -> str:
+def _verdict(project: "Project", counts: str) -> str:
     from promptforge.console.terminal import plural
-    from promptforge.model import Project
 
-    assert isinstance(project, Project)
     facts = sum(len(table.facts) for table in project.tables.values())
     size = ", ".join(
         (plural(len(project.agents), "agent"), plural(facts, "fact"), plural(len(project.examples), "example"))
@@ -80,37 +90,83 @@ def build(
 
     Nothing is written when anything is an error: the last build stays.
     """
-    from promptforge.workbench.forge import check_locks, forge
+    from promptforge.workbench import fresh
 
     root = find_project(ctx)
     if watch:
         if checking or form == "json":
             raise UsageError("--watch goes with neither --check nor --format json")
-        return _watch(ctx, agents, output)
+        return _watch(root, agents, output)
+    if not checking and not agents and (shown := fresh.unchanged(root, today=str(today()), output=output)):
+        return _show_again(shown, form)
+    from promptforge.workbench.forge import check_locks, forge
+
     if checking:
         report, made = check_locks(root, today=today(), only=agents)
-    else:
-        report, made = forge(root, today=today(), output=output, only=agents)
-    return _show_build(report, made, form, checking)
+        return _show_build(report, made, form, checking=True)
+    report, made = forge(root, today=today(), output=output, only=agents)
+    if not made.errors and not agents:
+        _remember(root, report, made, output)
+    return _show_build(report, made, form, checking=False)
 
 
-def _show_build(report: object, made: object, form: str, checking: bool) -> int:
-    from promptforge.compiler.build import Build
+def _show_again(shown: "Shown", form: str) -> int:
+    from promptforge.console.terminal import painter, print_json, print_text, status
+
+    if form == "json":
+        print_json(shown.report)
+        return 0
+    if shown.diagnostics:
+        status(shown.diagnostics_coloured if painter(sys.stderr).colour else shown.diagnostics)
+    print_text(shown.coloured if painter().colour else shown.text)
+    return 0
+
+
+def _remember(root: Path, report: "Report", made: "Build", output: str | None) -> None:
+    """Keep what the next build prints if nothing changes."""
+    from promptforge.console.prompts import build_json, build_text
+    from promptforge.console.terminal import Painter
+    from promptforge.workbench import fresh
+
+    again = replace(report, written=(), diff=replace(report.diff, agents=()) if report.diff else None, repeated=True)
+    plain, coloured = Painter(colour=False), Painter(colour=True)
+    shown = fresh.Shown(
+        text=build_text(again, plain),
+        coloured=build_text(again, coloured),
+        diagnostics=_diagnostics(report, made, plain),
+        diagnostics_coloured=_diagnostics(report, made, coloured),
+        report=build_json(again),
+    )
+    day = str(today()) if made.project.config.stale_after_days is not None else None
+    fresh.remember(
+        root,
+        shown,
+        asked=output,
+        today=day,
+        inputs=made.artifact.inputs,
+        others={path: path.read_bytes() for path in report.files},
+        private=made.artifact.private,
+    )
+
+
+def _diagnostics(report: "Report", made: "Build", paint: "Painter") -> str:
     from promptforge.console import diagnostics as show
+
+    if not report.diagnostics:
+        return ""
+    return f"{show.as_text(report.diagnostics, made.source_line, paint)}\n{show.counts(report.diagnostics)}"
+
+
+def _show_build(report: "Report", made: "Build", form: str, *, checking: bool) -> int:
     from promptforge.console.prompts import build_json, build_text
     from promptforge.console.terminal import painter, print_json, print_text, status
-    from promptforge.workbench.forge import Report
 
-    assert isinstance(report, Report) and isinstance(made, Build)
     failed = bool(made.errors)
     if form == "json":
         print_json(build_json(report))
         return 1 if failed or report.stale else 0
-    import sys
-
     if report.diagnostics:
-        status(show.as_text(report.diagnostics, made.source_line, painter(sys.stderr)))
-        status(show.counts(report.diagnostics))
+        status(_diagnostics(report, made, painter(sys.stderr)))
     if failed:
         status("nothing was written" + ("" if checking else f": {report.output} is as it was"))
         return 1
@@ -118,17 +174,16 @@ def _show_build(report: object, made: object, form: str, checking: bool) -> int:
     return 1 if report.stale else 0
 
 
-def _watch(ctx: click.Context, agents: tuple[str, ...], output: str | None) -> int:
+def _watch(root: Path, agents: tuple[str, ...], output: str | None) -> int:
     from promptforge.console.terminal import print_error, status
     from promptforge.errors import PromptforgeError
     from promptforge.workbench.forge import forge
     from promptforge.workbench.watch import saves
 
-    root = find_project(ctx)
     for first in saves(root):
         try:
             report, made = forge(root, today=today(), output=output, only=agents)
-            _show_build(report, made, "text", False)
+            _show_build(report, made, "text", checking=False)
         except PromptforgeError as problem:
             print_error(problem)
         if first:

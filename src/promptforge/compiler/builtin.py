@@ -1,4 +1,4 @@
-"""The built-in tables: their columns, keys and references. Data that the linker, the schemas and the docs are made from."""
+"""The built-in tables: their columns, keys and references; linker, schemas and docs are made from them."""
 
 from collections.abc import Mapping
 

@@ -187,6 +187,7 @@ def _segment(message: int, at: int, size: int, line: int, text: str, number: int
 
 def _over_budget(agent: Agent, sections: Sequence[Section], draft: Draft, least: int) -> Diagnostic:
     required = [s.label for s, part in zip(sections, draft.parts, strict=True) if s.required and part.items]
-    message = f"agent '{agent.name}' needs {least} tokens for {' and '.join(required)} alone, over its budget of {agent.budget_tokens}"
+    over = f"over its budget of {agent.budget_tokens}"
+    message = f"agent '{agent.name}' needs {least} tokens for {' and '.join(required)} alone, {over}"
     hint = f"raise the budget to {least} or more, or take `required` off a section"
     return Diagnostic(code="PF413", span=Span(file=agent.file), message=message, hint=hint)

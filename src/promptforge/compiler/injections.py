@@ -1,4 +1,4 @@
-"""What reads as an order to a model, or is not seen at all: sayings, chat markers, characters. Tables of `compiler.scan`.
+"""What reads as an order to a model, or is not seen at all: sayings, chat markers, characters, for `compiler.scan`.
 
 A spaced pattern is read as in `compiler.patterns`. The sayings are there to warn: a house writes many sentences in the
 imperative, so each of them wants a word about models, earlier instructions or the user beside the verb.
@@ -22,9 +22,7 @@ _ROLE = (
     rf"(?:{_MODEL}|admin(?:istrator)?|root|dan|developer|hacker|expert|persona|character|pirate|villain|god|machine"
     rf"|terminal|shell|human|person|evil|{_LOOSE})"
 )
-_MODE = (
-    r"in (?:an? )?(?:admin|dan|debug|developer|diagnostic|god|jailbreak|maintenance|root|sudo|test|unrestricted) mode"
-)
+_MODE = r"in (?:an? )?(?:admin|dan|debug|developer|diagnostic|god|jailbreak|maintenance|root|sudo|test) mode"
 _AT_HOME = r"(?:home|away|asleep|awake|out|in|occupied|present|on|off)\b"
 _A = r"(?:(?:an?|the|my|our) )?"
 

@@ -1,8 +1,8 @@
-"""The judgement of facts and texts: forms, references, collisions, stale facts, secrets. Reads a project, says what is wrong."""
+"""The judgement of facts and texts: forms, references, collisions, stale facts, secrets."""
 
 import datetime
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -86,7 +86,11 @@ def _references(table: Table, tables: Mapping[str, Table], place: Place) -> Iter
 
 def _misspelt(table: Table, place: Place) -> Iterator[Diagnostic]:
     if table.name not in BUILTIN:
-        near = [name for name in BUILTIN if get_close_matches(table.name, [name], cutoff=0.75)]
+        near = [
+            name
+            for name in BUILTIN
+            if sorted(name) == sorted(table.name) or get_close_matches(table.name, [name], cutoff=0.85)
+        ]
         if near and table.facts:
             message, hint = f"the table '{table.name}' looks like '{near[0]}' misspelt", f"did you mean '{near[0]}'?"
             yield Diagnostic(code="PF333", span=table.facts[0].span, message=message, hint=hint)
@@ -201,15 +205,26 @@ def _public_addresses(hosts: Table, place: Place) -> Iterator[Diagnostic]:
 
 
 def _secrets_in_facts(project: Project, loaded: Loaded) -> Iterator[Diagnostic]:
-    bad_files = {file for file, document in loaded.knowledge.items() if suspicious(document.text)}
+    bad_files = {file: d.text.split("\n") for file, d in loaded.knowledge.items() if suspicious(d.text)}
     if not bad_files:
         return
     for table in project.tables.values():
-        for fact in table.facts:
-            if fact.file in bad_files:
+        for fact, raw in _raw_texts(table, bad_files):
+            if suspicious(raw):
                 document = loaded.documents[fact.file]
                 for column, value in fact.values.items():
                     yield from _scan_value(document, (*fact.path, column), column, value)
+
+
+def _raw_texts(table: Table, files: Mapping[str, Sequence[str]]) -> Iterator[tuple[Fact, str]]:
+    """The facts of some files, each with the lines of its file up to the next fact."""
+    facts = [fact for fact in table.facts if fact.file in files]
+    for number, fact in enumerate(facts):
+        lines = files[fact.file]
+        after = facts[number + 1] if number + 1 < len(facts) else None
+        end = after.line if after and after.file == fact.file and after.line > fact.line else None
+        # A table's facts may share a line, and defaults stand elsewhere: then more is looked at than need be.
+        yield fact, "\n".join(lines[fact.line - 1 : end])
 
 
 def _scan_value(document: Document, path: Path, name: str, value: object) -> Iterator[Diagnostic]:

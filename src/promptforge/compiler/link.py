@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from promptforge.compiler.load import Loaded
@@ -88,7 +88,9 @@ def _config(document: Document | None, found: list[Diagnostic]) -> Config:
 def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[Diagnostic]) -> Model:
     url = entry.get("base_url", "")
     public = bool(url) and _is_public(url)
-    tier = entry.get("tier") or ("cloud" if entry["backend"] in ("openai", "anthropic") or public else "local")
+    tier: Literal["local", "cloud"] = entry.get("tier") or (
+        "cloud" if entry["backend"] in ("openai", "anthropic") or public else "local"
+    )
     if entry["backend"] in ("openai", "anthropic") and url and not public and "tier" not in entry:
         tier = "local"
     if tier == "local" and (public or (entry["backend"] in ("openai", "anthropic") and not url)):
@@ -227,8 +229,9 @@ class _Linker:
 
     def sections(self, document: Document, path: Path, form: str) -> tuple[Section, ...]:
         sections = []
+        lines = document.item_lines(path)
         for number, entry in enumerate(document.data[path[0]]):
-            section = self._section(document, (*path, number), entry, form)
+            section = self._section(document, (*path, number), lines[number], entry, form)
             if section is not None:
                 sections.append(section)
         if not any(s.kind == "persona" for s in sections):
@@ -236,8 +239,8 @@ class _Linker:
             self.say("PF411", document.span(path, key=True), message, hint)
         return tuple(sections)
 
-    def _section(self, document: Document, path: Path, entry: Any, form: str) -> Section | None:
-        place: dict[str, Any] = {"file": document.file, "path": path, "line": document.line(path)}
+    def _section(self, document: Document, path: Path, line: int, entry: Any, form: str) -> Section | None:
+        place: dict[str, Any] = {"file": document.file, "path": path, "line": line}
         if entry == "persona":
             return Section(kind="persona", required=True, **place)
         common = {**place, "priority": entry.get("priority", 50), "required": entry.get("required", False)}

@@ -18,6 +18,10 @@ def prose(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace(" ", _GAP), _EITHER_CASE)
 
 
+def _words(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A secret or an instruction, wherever it stands in a text."""
@@ -67,13 +71,18 @@ PLACEHOLDER = re.compile(
 )
 """A value that stands for a secret and is none."""
 
-NO_SECRET = frozenset(
-    ["absent", "ask", "available", "blank", "default", "disabled", "empty", "enabled", "encrypted", "entry", "false", "factory", "generated", "hidden", "key", "keys", "masked", "missing", "n/a", "na", "never", "nil", "no", "none", "null", "off", "on", "open", "optional", "private", "protected", "random", "redacted", "removed", "required", "reset", "rotated", "same", "secret", "secure", "see", "set", "shared", "stored", "tba", "tbd", "todo", "true", "unchanged", "unknown", "unset", "vault", "vaulted", "yes"]
+NO_SECRET = _words(
+    "absent ask available blank default disabled empty enabled encrypted entry false factory generated hidden key"
+    " keys masked missing n/a na never nil no none null off on open optional private protected random redacted"
+    " removed required reset rotated same secret secure see set shared stored tba tbd todo true unchanged unknown"
+    " unset vault vaulted yes"
 )
 """Words that a column for secrets holds where there is none."""
 
-NOT_A_PASSWORD = NO_SECRET | frozenset(
-    ["bad", "bitwarden", "case-sensitive", "correct", "easy", "expired", "fine", "global", "good", "hard", "here", "hers", "his", "invalid", "keepass", "keychain", "lastpass", "leaked", "local", "long", "lost", "mandatory", "mine", "new", "okay", "old", "ours", "passwordless", "safe", "sent", "short", "simple", "strong", "sufficient", "theirs", "there", "totp", "unique", "valid", "vaultwarden", "weak", "wrong", "yours"]
+NOT_A_PASSWORD = NO_SECRET | _words(
+    "bad bitwarden case-sensitive correct easy expired fine global good hard here hers his invalid keepass"
+    " keychain lastpass leaked local long lost mandatory mine new okay old ours passwordless safe sent short"
+    " simple strong sufficient theirs there totp unique valid vaultwarden weak wrong yours"
 )
 """Words that end the sentence "the password is …" and give nothing away."""
 
@@ -110,11 +119,12 @@ NOT_A_CODE = re.compile(
 )
 """What stands before 'code' or 'pin' where it opens no door."""
 
-ACCOUNTS = frozenset(["admin", "administrator", "guest", "homeassistant", "installer", "pi", "root", "service", "support", "tech", "ubnt", "user"])
+ACCOUNTS = _words("admin administrator guest homeassistant installer pi root service support tech ubnt user")
 """The first half of a pair like admin/admin."""
 
-LOGIN_ROLES = frozenset(
-    ["2fa", "admin", "administrator", "guest", "key", "mfa", "operator", "otp", "owner", "password", "pin", "read-only", "readonly", "root", "ssh", "sudo", "superuser", "token", "user", "viewer", "vpn"]
+LOGIN_ROLES = _words(
+    "2fa admin administrator guest key mfa operator otp owner password pin read-only readonly root ssh sudo"
+    " superuser token user viewer vpn"
 )
 """The second half of a pair like root/admin that names a role or a way in."""
 
@@ -221,7 +231,7 @@ _TOKENS = (
     _token("an Anthropic key", r"sk-ant-[\w-]{16,}", "sk-"),
     _token("an OpenAI key", r"sk-(?!ant-)[\w-]{20,}", "sk-"),
     _token("a Stripe key", r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}", "k_live_", "k_test_"),
-    _token("an AWS access key", r"(?:AKIA|ASIA)[0-9A-Z]{16}(?!\w)", "akia", "asia", proof="any"),
+    _token("an AWS access key", r"AKIA[0-9A-Z]{16}(?!\w)", "akia", proof="any"),
     _token("a Slack token", r"xox[abeoprs]-[A-Za-z0-9-]{10,}", "xox"),
     _token("a Google API key", r"AIza[\w-]{30,}", "aiza"),
     _token("a Hugging Face token", r"hf_[A-Za-z0-9]{20,}", "hf_"),
@@ -302,6 +312,7 @@ _PASSWORDS = (
         "password",
         ("pass", "pw"),
         rf"(?<!no\x20)(?<!\w){_PASSWORD}{_FOR}{_IS}{_WORD}",
+        rf"(?:\b(?:with|using|use|has|and|the)|,) {_PASSWORD} (?=[\"'`\u201c\u2018]){_WORD}",
     ),
     *_spoken(
         "PF512",
@@ -338,14 +349,15 @@ _DOOR_CODES = (
         rf"{_NUMBER}(?: is|\s*=) {_THE} {_CODE} (?:for|of|to|on|at) (?:[\w'-]{{1,20}} ){{0,3}}{_DOOR}\b",
         rf"\b(?:the|my|our|your|his|her|their|new|current|today's|emergency|backup) {_CODE}{_IS}{_NUMBER}"
         r"(?=[#.,;)!]|\s*$| (?:and|then|for|until|on|at)\b)",
-        rf"(?P<word>(?<![^\W_])pins?)(?: ?code| number)?{_FOR}{_IS}{_NUMBER}",
+        rf"(?P<word>(?<![^\W_])(?:pin|pass ?code)s?)(?: ?code| number)?{_FOR}{_IS}{_NUMBER}",
         rf"(?P<word>(?<![^\W_])(?-i:PIN))(?: code| number)?\s?\(?\s?{_NUMBER}",
     ),
-    Rule(
-        code="PF513",
-        what="a PIN or a code that opens something",
-        pattern=prose(rf"\b{_DOOR}\b[^.;\n\d#]{{0,30}}?(?<![\w.-])(?P<secret>\d{{4,8}}\#)(?!\w)"),
-        sign="#",
+    *(
+        Rule(code="PF513", what="a PIN or a code that opens something", pattern=prose(pattern), sign="#")
+        for pattern in (
+            rf"\b{_DOOR}\b[^.;\n\d#]{{0,30}}?(?<![\w.-])(?P<secret>\d{{4,8}}\#)(?!\w)",
+            rf"(?<![\w.-])(?P<secret>[*]?\d{{4,8}}\#) (?:at|on|for|into|opens?|unlocks?) (?:[\w'-]{{1,20}} ){{0,3}}{_DOOR}\b",
+        )
     ),
 )
 
@@ -361,4 +373,4 @@ _ADDRESSES = (
     ),
 )
 
-RULES = (*_KEYS, *_TOKENS, *_PASSWORDS, *_DOOR_CODES, *_ADDRESSES)
+SECRETS = (*_KEYS, *_TOKENS, *_PASSWORDS, *_DOOR_CODES, *_ADDRESSES)

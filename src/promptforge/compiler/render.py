@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from promptforge.source import Diagnostic, Span
 from promptforge.yamlio import Document
 
 if TYPE_CHECKING:
-    from promptforge.text import Rendered, Renderer, TextProblem
+    from promptforge.text import Rendered, Renderer, TextError
 
 __all__ = ["Draft", "Drafter", "Part", "Piece"]
 
@@ -59,7 +59,7 @@ class Drafter:
         self._project = project
         self._documents = documents
         self._rows: dict[tuple[str, tuple[str, ...], str], dict[str, str]] = {}
-        self._texts: dict[int, Rendered | TextProblem] = {}
+        self._texts: dict[int, Rendered | TextError] = {}
         self._renderer: Renderer | None = None
 
     def draft(self, agent: Agent, chosen: Sequence[Chosen], clearance: str) -> tuple[Draft, list[Diagnostic]]:
@@ -105,7 +105,7 @@ class Drafter:
         columns, form = chosen.columns, section.form or "markdown"
         known = self._rows.setdefault((table.name, columns, form), {})
         make = _FORMS[form][1]
-        items = []
+        items: list[tuple[Piece, ...]] = []
         names = []
         for number, fact in enumerate(chosen.facts):
             text = known.get(fact.key)
@@ -138,15 +138,17 @@ class Drafter:
             found.append(Diagnostic(code="PF410", span=place, message=message, hint="drop the section, or mend it"))
             return Part(), False
         facts = tuple(dict.fromkeys((*(f.id for f in rendered.seen), *rendered.reads)))
-        step = 1 if rendered.text.count("\n") == text.source.count("\n") else 0
-        piece = Piece(body + "\n", "template", text.file, 1, step, facts)
-        return Part(items=((piece,),), names=(f"template:{chosen.section.name}",)), False
+        pieces = tuple(
+            Piece(run, "template", text.file, line, step, facts) for run, line, step in _runs(body, rendered, text)
+        )
+        return Part(items=(pieces,), names=(f"template:{chosen.section.name}",)), False
 
     def _fewshot(
         self, agent: Agent, number: int, chosen: Chosen, clearance: str, found: list[Diagnostic]
     ) -> tuple[Part, bool]:
         section = chosen.section
-        items, names, cuts, broken = [], [], [], False
+        items: list[tuple[Piece, ...]] = []
+        names, cuts, broken = [], [], False
         for example in chosen.examples:
             if len(items) >= section.count:
                 break
@@ -223,9 +225,9 @@ class Drafter:
             return None
         return known
 
-    def _render_anew(self, text: Text, agent: Agent) -> "Rendered | TextProblem":
+    def _render_anew(self, text: Text, agent: Agent) -> "Rendered | TextError":
         # Jinja is loaded only by the first text that needs it.
-        from promptforge.text import Rendered, Renderer, TextProblem
+        from promptforge.text import Rendered, Renderer, TextError
 
         if text.literal:
             return Rendered(text=text.source)
@@ -233,10 +235,10 @@ class Drafter:
             self._renderer = Renderer(self._project)
         try:
             return self._renderer.render(text, agent=(agent.name, agent.role))
-        except TextProblem as problem:
+        except TextError as problem:
             return problem
 
-    def _problem(self, text: Text, problem: "TextProblem") -> Diagnostic:
+    def _problem(self, text: Text, problem: "TextError") -> Diagnostic:
         if problem.template:
             place = Span(file=f"agents/templates/{problem.template}", line=problem.line)
         else:
@@ -247,6 +249,21 @@ class Drafter:
 def _persona(agent: Agent) -> Part:
     line, step = agent.persona_start
     return Part(items=((Piece(agent.persona, "persona", agent.file, line, step, ()),),), names=("persona",))
+
+
+def _runs(body: str, rendered: "Rendered", text: Text) -> Iterator[tuple[str, int, int]]:
+    """A template's text in runs of lines whose sources follow each other: text, first line of the source, step."""
+    lines = body.split("\n")
+    sources = rendered.lines or (tuple(range(1, len(lines) + 1)) if text.literal else (1,) * len(lines))
+    start = 0
+    for at in range(1, len(lines) + 1):
+        if at < len(lines):
+            step = sources[at] - sources[at - 1]
+            if step in (0, 1) and (at - start == 1 or step == sources[at - 1] - sources[at - 2]):
+                continue
+        step = min(1, max(0, sources[start + 1] - sources[start])) if at - start > 1 else 0
+        yield "".join(f"{line}\n" for line in lines[start:at]), sources[start], step
+        start = at
 
 
 Place = Callable[[Text, int], Span]
@@ -277,7 +294,7 @@ def _leaks(
     return len(found) > before
 
 
-# --- the forms of a table: a value never leaves its cell --------------------------------------------------------------
+# --- the forms of a table: a value never leaves its cell ------------------------------------------------------------
 
 _SPECIAL = re.compile(r"[<\[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]")
 _BREAKS = re.compile(r"\s*[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]\s*")

@@ -5,6 +5,7 @@ copy errors).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from promptforge.compiler.load import Loaded
 from promptforge.model import Fact, Project, Table, canonical, written
@@ -14,8 +15,8 @@ __all__ = ["near_twins"]
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "ports": ("port",),
-    "hosts": ("mac", "lan_ip", "tailscale_ip"),
-    "devices": ("mac", "ip"),
+    "hosts": ("mac",),
+    "devices": ("mac",),
     "entities": ("entity_id",),
 }
 _SHOWN = 3
@@ -57,7 +58,7 @@ def _pairs(table: Table, column: str) -> tuple[Sequence[tuple[str, str, Fact]], 
     for (at, _, _), texts in masks.items():
         near = [t for t in texts if t[at].isalnum()]
         count += len(near) * (len(near) - 1) // 2
-        for first, second in zip(near, near[1:], strict=False):
+        for first, second in pairwise(near):
             if len(shown) < _SHOWN:
                 shown.append((seen[first][0], seen[second][0], seen[second][1]))
     return shown, count

@@ -54,6 +54,8 @@ def _names(names: Sequence[str], most: int = 2) -> str:
 
 
 def _changed_line(report: Report, paint: Painter) -> str:
+    if report.repeated:
+        return paint("nothing changed", "green") + f": {report.output} is up to date"
     if report.diff is None:
         return paint(f"built {plural(len(report.agents), 'prompt')}", "green") + f" -> {report.output}"
     if not report.written:

@@ -20,6 +20,7 @@ class Painter:
         self.colour = colour
 
     def __call__(self, text: str, *styles: str) -> str:
+        """The text in these styles."""
         if not self.colour or not text:
             return text
         codes = ";".join(_STYLES[style] for style in styles)

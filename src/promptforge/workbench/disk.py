@@ -113,7 +113,7 @@ def _write_beside(path: Path, content: bytes, private: bool) -> str:
         if not private:
             mask = os.umask(0)
             os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
+            Path(temporary).chmod(0o666 & ~mask)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -56,6 +56,10 @@ class Report:
     output: str
     written: tuple[str, ...] = ()
     """Files that differ now."""
+    files: tuple[Path, ...] = ()
+    """All the files that make up the build."""
+    repeated: bool = False
+    """Whether nothing had to be made, because nothing changed."""
     diff: Diff | None = None
     """Against the last build; None when there was none that could be read."""
     cloud_facts: int = 0
@@ -124,7 +128,9 @@ def forge(
         }
         written = replace_files(root, files)
     diff = compare(before, artifact) if before else None
-    return replace(report, written=tuple(os.path.relpath(p, root) for p in written), diff=diff), build
+    return replace(
+        report, written=tuple(os.path.relpath(p, root) for p in written), files=tuple(files), diff=diff
+    ), build
 
 
 def _previous(root: Path, output: str) -> Artifact | None:

@@ -33,6 +33,7 @@ class Impact:
 class _Side:
     artifact: Artifact
     name: str
+    output: str
     errors: Sequence[Diagnostic] = ()
     since: datetime.datetime | None = None
 
@@ -43,14 +44,14 @@ def compare_sides(root: Path, before: str | None, after: str | None, *, today: d
     Either may be a folder that holds a project, or a git revision. Raises InputError when one cannot be used.
     """
     now = _folder(root, "the files now", today) if after is None else _named(root, after, today)
-    old = _built(root, now, today) if before is None else _named(root, before, today)
+    old = _built(root, now.output) if before is None else _named(root, before, today)
     diff = compare(old.artifact, now.artifact, old_errors=old.errors, new_errors=now.errors)
     return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
 
 
 def _folder(root: Path, name: str, today: datetime.date) -> _Side:
     build = compile_project(read_project(root), today=today)
-    return _Side(artifact=build.artifact, name=name, errors=build.errors)
+    return _Side(artifact=build.artifact, name=name, output=build.project.config.output, errors=build.errors)
 
 
 def _named(root: Path, name: str, today: datetime.date) -> _Side:
@@ -60,11 +61,10 @@ def _named(root: Path, name: str, today: datetime.date) -> _Side:
             raise InputError(f"the folder '{name}' holds no {CONFIG}", hint="name the folder of a project")
         return _folder(folder.resolve(), name, today)
     build = compile_project(read_revision(root, name), today=today)
-    return _Side(artifact=build.artifact, name=name, errors=build.errors)
+    return _Side(artifact=build.artifact, name=name, output=build.project.config.output, errors=build.errors)
 
 
-def _built(root: Path, now: _Side, today: datetime.date) -> _Side:
-    output = _output(root, today)
+def _built(root: Path, output: str) -> _Side:
     hint = "make one: promptforge build; or compare with git: promptforge diff HEAD"
     path = output_path(root, output)
     if not path.exists():
@@ -77,8 +77,4 @@ def _built(root: Path, now: _Side, today: datetime.date) -> _Side:
     if artifact is None:
         raise InputError(f"the last build cannot be used: {output} has no lock beside it", hint=hint)
     since = datetime.datetime.fromtimestamp(path.stat().st_mtime)
-    return _Side(artifact=artifact, name="the last build", since=since)
-
-
-def _output(root: Path, today: datetime.date) -> str:
-    return compile_project(read_project(root), today=today, only=("",)).project.config.output
+    return _Side(artifact=artifact, name="the last build", output=output, since=since)

@@ -1,0 +1,87 @@
+"""A build of unchanged files is a look, not a build: the last report again, when nothing it rests on has changed.
+
+Imports nothing heavy. What it trusts is content, never times: every input and output is read and its digest compared.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from promptforge import __version__
+from promptforge.files import digest_of, input_paths, read_file
+
+__all__ = ["Shown", "remember", "unchanged"]
+
+_MEMORY = ".promptforge/last_build.json"
+_FORMAT = [1, __version__, list(sys.version_info[:3])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a build printed."""
+
+    text: str
+    """Of a build that changes nothing."""
+    coloured: str
+    diagnostics: str
+    diagnostics_coloured: str
+    report: Mapping[str, Any]
+    """As JSON."""
+
+
+def unchanged(root: Path, *, today: str, output: str | None) -> Shown | None:
+    """What the last build would print again, or nothing when it must be made anew."""
+    if (root / ".promptforge/pending.json").exists():
+        return None
+    try:
+        memory = json.loads((root / _MEMORY).read_bytes())
+        if memory["format"] != _FORMAT or memory["asked"] != output or memory["today"] not in (None, today):
+            return None
+        files: dict[str, str] = memory["inputs"]
+        if input_paths(root) != list(files):
+            return None
+        for path, digest in (*files.items(), *memory["others"].items()):
+            content = read_file(root, path, limit_mb=2**20)
+            if not isinstance(content, bytes) or digest_of(content) != digest:
+                return None
+        if any((root / path).stat().st_mode & 0o077 for path in memory["private"]):
+            return None
+        return Shown(**memory["shown"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(
+    root: Path,
+    shown: Shown,
+    *,
+    asked: str | None,
+    today: str | None,
+    inputs: Mapping[str, str],
+    others: Mapping[Path, bytes],
+    private: bool,
+) -> None:
+    """Keep what `unchanged` needs. `inputs` and `others` (outputs, tokenizers) are by path; `today` if the day matters.
+
+    A memory that cannot be kept is no loss: the next build is made anew.
+    """
+    kept = {os.path.relpath(path, root): digest_of(content) for path, content in others.items()}
+    memory = {
+        "format": _FORMAT,
+        "asked": asked,
+        "today": today,
+        "inputs": dict(inputs),
+        "others": kept,
+        "private": list(kept) if private else [],
+        "shown": {name: getattr(shown, name) for name in Shown.__dataclass_fields__},
+    }
+    with suppress(OSError):
+        place = root / _MEMORY
+        temporary = place.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(memory, ensure_ascii=False), encoding="utf-8")
+        os.replace(temporary, place)
