@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from promptforge.emit import emit
 from promptforge.files import digest_of
 from promptforge.model import Cut, Prompt, Reader, Segment, written
 from promptforge.source import Span
-from promptforge.yamlio import emit, parse
+from promptforge.yamlio import parse
 
 __all__ = [
     "Artifact",
@@ -119,8 +120,8 @@ def without(prompt: Prompt, sections: Iterable[int]) -> Prompt:
 
 
 def prompt_digest(prompt: Prompt) -> str:
-    """The digest of what is sent: system prompt and messages."""
-    return digest_of(json.dumps([prompt.system, prompt.messages], ensure_ascii=True))
+    """The digest of what is sent: that of the system prompt, or with messages that of both as JSON."""
+    return digest_of(json.dumps([prompt.system, prompt.messages]) if prompt.messages else prompt.system)
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
@@ -165,7 +166,9 @@ def lock_text(artifact: Artifact, *, output: str, prompts: str) -> str:
     facts = {id_: [f.file, f.line, f.level, f.values] for id_, f in artifact.facts.items()}
     lines = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
     lines.append(f'"facts": {_members(facts)}')
-    lines.append(f'"agents": {_members({name: _entry_json(entry) for name, entry in artifact.entries.items()})}')
+    quote = _Quote()
+    entries = (f"{_json(name)}: {_entry_json(entry, quote)}" for name, entry in artifact.entries.items())
+    lines.append('"agents": {\n' + ",\n".join(entries) + "\n}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -177,8 +180,17 @@ def _members(mapping: Mapping[str, object]) -> str:
     return "{\n" + ",\n".join(f"{_json(key)}: {_json(value)}" for key, value in mapping.items()) + "\n}"
 
 
-def _entry_json(entry: Entry) -> dict[str, object]:
-    return {
+class _Quote(dict[object, str]):
+    """Texts and lists of texts as JSON, each encoded once: a fact's id stands in the segments of many agents."""
+
+    def __missing__(self, value: object) -> str:
+        made = self[value] = _json(value)
+        return made
+
+
+def _entry_json(entry: Entry, quote: _Quote) -> str:
+    """One agent as JSON, on one line; the segments, which are nearly all of it, written by hand."""
+    settings = {
         "file": entry.file,
         "role": entry.role,
         "model": entry.model,
@@ -190,18 +202,25 @@ def _entry_json(entry: Entry) -> dict[str, object]:
         "inputs": entry.inputs,
         **({"carried": True} if entry.carried else {}),
         "sections": [[s.kind, s.name, s.label, s.file, s.line, s.priority, s.required] for s in entry.sections],
-        "variants": {name: _prompt_json(prompt) for name, prompt in entry.variants.items()},
     }
+    variants = ",".join(f"{_json(name)}:{_prompt_json(prompt, quote)}" for name, prompt in entry.variants.items())
+    return f'{_json(settings)[:-1]},"variants":{{{variants}}}}}'
 
 
-def _prompt_json(prompt: Prompt) -> dict[str, object]:
-    return {
+def _prompt_json(prompt: Prompt, quote: _Quote) -> str:
+    rest = {
         "tokens": prompt.tokens,
         "sha256": prompt_digest(prompt),
-        "segments": prompt.segments,
         "left_out": prompt.cuts,
         "filtered": prompt.filtered,
     }
+    segments = ",".join(
+        [
+            f'[{message},{start},{end},{first},{last},{section},"{kind}",{quote[file]},{line},{step},{quote[facts]}]'
+            for message, start, end, first, last, section, kind, file, line, step, facts in prompt.segments
+        ]
+    )
+    return f'{_json(rest)[:-1]},"segments":[{segments}]}}'
 
 
 def record_values(values: Mapping[str, Any]) -> dict[str, str | list[str] | None]:

@@ -23,6 +23,7 @@ __all__ = [
     "Project",
     "Prompt",
     "Reader",
+    "Rendered",
     "Section",
     "Segment",
     "Table",
@@ -180,6 +181,21 @@ class Text:
     def literal(self) -> bool:
         """Whether it holds no Jinja at all."""
         return "{" not in self.source or not ("{{" in self.source or "{%" in self.source or "{#" in self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A text as it came out."""
+
+    text: str
+    seen: tuple[Fact, ...] = ()
+    """Facts printed, tested, counted or filtered on, in order of first sight."""
+    reads: tuple[str, ...] = ()
+    """What it depends on: fact ids, `table:NAME` where a whole table was searched, `template:FILE`."""
+    lines: tuple[int, ...] = ()
+    """Of a template with references: the line of the template that each line of the text comes from."""
+    of_agent: bool = False
+    """Whether it used `agent`, so that it may differ from agent to agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from promptforge.document import Decimal, Document, Path
 from promptforge.source import Diagnostic, Span, did_you_mean
-from promptforge.yamlio import Decimal, Document, Path
 
 __all__ = ["accepts", "builtin_schema", "check_shape", "check_value", "invalid_schema"]
 

@@ -1,4 +1,4 @@
-"""YAML text to plain data with the place of every node, and plain data to stable YAML. Owns PyYAML.
+"""YAML text to plain data with the place of every node. Owns PyYAML.
 
 A value means what a person reads (design 3.1): only `true`, `false`, `null`, an empty value and plain decimal
 numbers are not text. Nodes are taken from the parser's events with a stack of our own, so that deep nesting, duplicate
@@ -8,7 +8,6 @@ keys, tags, anchors and second documents are each seen at their place, and no re
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -23,6 +22,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from promptforge.document import BLOCK_TEXT, CONSTANTS, SHIFT, Document, plain_value, size_of
 from promptforge.source import Diagnostic, Span
 
 try:
@@ -30,151 +30,11 @@ try:
 except ImportError:  # PyYAML built without libyaml: slower, same events
     from yaml import SafeLoader as _Parser  # type: ignore[assignment]
 
-__all__ = ["Decimal", "Document", "Path", "comments", "emit", "parse", "plain_value"]
-
-Path = tuple[str | int, ...]
+__all__ = ["comments", "parse"]
 
 MAX_DEPTH = 64
 MAX_ALIAS_NODES = 10_000
-_SHIFT = 32
-_BLOCK_TEXT = 1 << 31
-_COLUMN = _BLOCK_TEXT - 1
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?")
-_CONSTANTS = {"true": True, "false": False, "null": None, "": None}
 _STANDARD_TAGS = ("!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
-
-
-class Decimal(float):
-    """A decimal that is printed as it was written: `1.10` stays `1.10`, and equals 1.1.
-
-    >>> str(Decimal("1.10")), Decimal("1.10") == 1.1
-    ('1.10', True)
-    """
-
-    __slots__ = ("written",)
-    written: str
-
-    def __new__(cls, written: str) -> "Decimal":
-        """Keep the text beside the number."""
-        made = super().__new__(cls, written)
-        made.written = written
-        return made
-
-    def __str__(self) -> str:
-        return self.written
-
-    def __repr__(self) -> str:
-        return f"Decimal({self.written!r})"
-
-    def __reduce__(self) -> tuple[type, tuple[str]]:
-        return Decimal, (self.written,)
-
-
-def plain_value(written: str) -> object:
-    """What a plain (unquoted) scalar means.
-
-    >>> [plain_value(w) for w in ("8123", "off", "0123", "true", "~", "", "10:22:33:44:55:10", "-4")]
-    [8123, 'off', '0123', True, '~', None, '10:22:33:44:55:10', -4]
-    """
-    if written in _CONSTANTS:
-        return _CONSTANTS[written]
-    if written[0] in "-0123456789" and (match := _NUMBER.fullmatch(written)) and written != "-0":
-        return Decimal(written) if match[1] else int(written)
-    return written
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """One YAML file: plain data, and where each node of it stands."""
-
-    file: str
-    text: str
-    data: Any
-    """dict, list, str, int, Decimal, bool or None; the keys of a mapping are always text."""
-    _positions: "array[int]"
-    """In document order, a mapping's key before its value: line << 32 | column, both from 0; bit 31 for a `|` block."""
-    _starts: dict[Path, int] = field(default_factory=dict, compare=False, repr=False)
-    """Index into `_positions` for the paths asked for so far."""
-
-    def span(self, path: Path = (), *, key: bool = False) -> Span:
-        """Where the node at `path` stands (or its key); the nearest existing parent when there is no such node."""
-        index = self._index(path)
-        if key and path and isinstance(path[-1], str) and index:
-            index -= 1
-        packed = self._positions[index] if self._positions else 0
-        value = path[-1] if key and path else self._at(path)
-        length = 1 if isinstance(value, (dict, list)) or value is None else max(1, len(str(value).split("\n")[0]))
-        return Span(file=self.file, line=(packed >> _SHIFT) + 1, column=(packed & _COLUMN) + 1, length=min(length, 80))
-
-    def line(self, path: Path = ()) -> int:
-        """The line, from 1, of the node at `path`."""
-        return (self._positions[self._index(path)] >> _SHIFT) + 1
-
-    def item_lines(self, path: Path) -> list[int]:
-        """The lines of the values (of a mapping: of the keys) directly below `path`, in order."""
-        container = self._at(path)
-        index = self._index(path) + 1
-        lines = []
-        for item in container.values() if isinstance(container, dict) else container:
-            lines.append((self._positions[index] >> _SHIFT) + 1)
-            index += _size(item) + isinstance(container, dict)
-        return lines
-
-    def text_start(self, path: Path) -> tuple[int, int]:
-        """The file's line of the first line of the text at `path`, and by how much each further line moves on.
-
-        That is 1 for a `|` block, and 0 for a text that is written otherwise: then all of it counts as its first line.
-        """
-        packed = self._positions[self._index(path)]
-        step = 1 if packed & _BLOCK_TEXT else 0
-        return (packed >> _SHIFT) + 1 + step, step
-
-    def text_line(self, path: Path, line: int) -> int:
-        """The file's line of line `line` (from 1) of the text at `path`."""
-        first, step = self.text_start(path)
-        return first + step * (line - 1)
-
-    def _at(self, path: Path) -> Any:
-        value = self.data
-        for step in path:
-            try:
-                value = value[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
-
-    def _index(self, path: Path) -> int:
-        """Where the node's place is kept, found by counting the nodes before it; siblings are counted together."""
-        if not path:
-            return 0
-        if path not in self._starts:
-            parent = path[:-1]
-            index, container = self._index(parent), self._at(parent)
-            self._starts[path] = index  # of a node that is not there: its parent's
-            if isinstance(container, dict):
-                index += 2
-                for name, value in container.items():
-                    self._starts[(*parent, name)] = index
-                    index += _size(value) + 1
-            elif isinstance(container, list):
-                index += 1
-                for position, value in enumerate(container):
-                    self._starts[(*parent, position)] = index
-                    index += _size(value)
-        return self._starts[path]
-
-
-def _size(value: object) -> int:
-    """How many nodes stand at and below a value."""
-    if isinstance(value, dict):
-        total = 1 + 2 * len(value)
-        for inner in value.values():
-            if inner.__class__ is dict or inner.__class__ is list:
-                total += _size(inner) - 1
-        return total
-    if isinstance(value, list):
-        return 1 + sum(map(_size, value))
-    return 1
 
 
 class _RefusedError(Exception):
@@ -199,7 +59,7 @@ def parse(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
         return None, (*found, *builder.found, problem)
     except yaml.YAMLError as problem:
         return None, (*found, *builder.found, _syntax(file, text, problem))
-    document = Document(file=file, text=text, data=data, _positions=builder.positions)
+    document = Document(file=file, text=text, data=data, positions=builder.positions)
     if builder.empty:
         empty = Diagnostic(
             code="PF111", span=Span(file=file), message="the file is empty", hint="write into it, or delete it"
@@ -318,15 +178,15 @@ class _Builder:
             kind = event.__class__
             if kind is ScalarEvent:
                 mark = event.start_mark
-                add_position(mark.line << _SHIFT | mark.column)
+                add_position(mark.line << SHIFT | mark.column)
                 value = event.value
                 if event.tag is not None or event.anchor is not None:
                     value = self._marked_scalar(event)
                 elif event.style:
                     if event.style == "|":
-                        self.positions[-1] |= _BLOCK_TEXT
-                elif value in _CONSTANTS:
-                    value = _CONSTANTS[value]
+                        self.positions[-1] |= BLOCK_TEXT
+                elif value in CONSTANTS:
+                    value = CONSTANTS[value]
                 elif value[0] in "-0123456789":
                     value = plain_value(value)
                 if key is None and container.__class__ is dict:
@@ -371,7 +231,7 @@ class _Builder:
             message = f"nested more than {MAX_DEPTH} levels deep"
             raise _RefusedError("PF110", mark, message, "flatten it: a fact is a mapping of columns to values")
         self._check_tag(event)
-        self.positions.append(mark.line << _SHIFT | mark.column)
+        self.positions.append(mark.line << SHIFT | mark.column)
         made: Any = {} if event.__class__ is MappingStartEvent else []
         if event.anchor is not None:
             self.anchors[event.anchor] = (made, mark.line)
@@ -410,14 +270,14 @@ class _Builder:
         """The place of a key already read: found by walking back over the nodes since."""
         index = len(self.positions) - 1
         for name in reversed(container):
-            index -= _size(container[name]) + 1
+            index -= size_of(container[name]) + 1
             if name == key:
                 break
         packed = self.positions[index] if 0 <= index < len(self.positions) else None
         if packed is None:
             return None
         return Span(
-            file=self.file, line=(packed >> _SHIFT) + 1, column=(packed & _COLUMN) + 1, length=min(len(key), 80)
+            file=self.file, line=(packed >> SHIFT) + 1, column=(packed & 0x7FFFFFFF) + 1, length=min(len(key), 80)
         )
 
     def _alias(self, event: Any, container: Any, *, is_key: bool) -> Any:
@@ -431,12 +291,12 @@ class _Builder:
         value, _ = self.anchors[event.anchor]
         if value is container or any(value is above for above, _ in self.stack):
             raise _RefusedError("PF109", mark, f"'*{event.anchor}' holds itself", "write the value out")
-        size = _size(value)
+        size = size_of(value)
         self.alias_nodes += size
         if self.alias_nodes > MAX_ALIAS_NODES:
             message = f"the aliases of this file expand to more than {MAX_ALIAS_NODES:,} values"
             raise _RefusedError("PF109", mark, message, "write the values out; _defaults fills repeated columns")
-        self.positions.extend([mark.line << _SHIFT | mark.column] * size)
+        self.positions.extend([mark.line << SHIFT | mark.column] * size)
         return value
 
 
@@ -456,69 +316,3 @@ def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
     for number, line in enumerate(document.text.split("\n")):
         if number not in inside and (match := pattern.search(line)):
             yield number + 1, match.start() + 1, match[1].strip()
-
-
-_SAFE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_WORDS_OF_YAML_11 = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", ".nan", ".inf"])
-_BLOCK = re.compile(r"[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+")
-_ESCAPED = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
-_QUOTED = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
-
-
-def emit(value: object, *, indent: int = 0) -> str:
-    """Stable YAML that a 1.1 and a 1.2 reader understand alike; texts of several lines as `|` blocks.
-
-    Takes nested dict, list, str, int, bool and None. Raises TypeError for anything else.
-    """
-    pad = "  " * indent
-    if isinstance(value, dict):
-        return "".join(f"{pad}{_key(str(k))}:{_below(v, indent)}" for k, v in value.items())
-    if isinstance(value, list):
-        return "".join(f"{pad}-{_below(v, indent, in_list=True)}" for v in value)
-    raise TypeError(f"a mapping or a list, not {type(value).__name__}")
-
-
-def _below(value: object, indent: int, *, in_list: bool = False) -> str:
-    if isinstance(value, (dict, list)):
-        if not value:
-            return " {}\n" if isinstance(value, dict) else " []\n"
-        text = emit(value, indent=indent + 1)
-        return " " + text.lstrip(" ") if in_list and isinstance(value, dict) else "\n" + text
-    if isinstance(value, str):
-        return " " + scalar(value, indent + 1) + "\n"
-    if value is None or isinstance(value, bool):
-        return f" {str(value).lower() if value is not None else 'null'}\n"
-    if isinstance(value, (int, Decimal)):
-        return f" {value}\n"
-    raise TypeError(f"cannot write {type(value).__name__} as YAML")
-
-
-def _key(text: str) -> str:
-    return text if _SAFE_KEY.fullmatch(text) and text.lower() not in _WORDS_OF_YAML_11 else quoted(text)
-
-
-def scalar(text: str, indent: int) -> str:
-    """A text as a `|` block where that keeps every byte, else double-quoted, without the final newline."""
-    body = text.rstrip("\n")
-    if "\n" not in text or not body.strip() or not _BLOCK.fullmatch(text):
-        plain = _SAFE_KEY.fullmatch(text) and text.lower() not in _WORDS_OF_YAML_11
-        return text if plain else quoted(text)
-    if body[0] in " \n\t":
-        return quoted(text)
-    chomp = {0: "-", 1: ""}.get(len(text) - len(body), "+")
-    pad = "  " * indent
-    block = body.replace("\n", "\n" + pad).replace(f"\n{pad}\n", "\n\n")
-    while f"\n{pad}\n" in block:
-        block = block.replace(f"\n{pad}\n", "\n\n")
-    return f"|{chomp}\n{pad}{block}" + "\n" * max(0, len(text) - len(body) - 1)
-
-
-def quoted(text: str) -> str:
-    """A text in double quotes, with everything unprintable escaped."""
-    return '"' + _QUOTED.sub(_escape, text) + '"'
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    return _SHORT.get(character) or (f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}")

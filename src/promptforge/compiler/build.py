@@ -22,11 +22,12 @@ from promptforge.compiler.judge import judge
 from promptforge.compiler.link import link
 from promptforge.compiler.load import Loaded, Parse, load
 from promptforge.compiler.render import Draft, Drafter
+from promptforge.document import Document
 from promptforge.files import CONFIG, Tree, digest_of
 from promptforge.model import Agent, Model, Project, Prompt, Reader
 from promptforge.source import Diagnostic, Span, errors, ordered
 from promptforge.tokens import Tokenizer, TokenizerError, count_chat, load_tokenizer
-from promptforge.yamlio import Document, parse
+from promptforge.yamlio import parse
 
 __all__ = ["Build", "compile_project"]
 
@@ -179,9 +180,7 @@ class _Compiler:
         spec = model.tokenizer if model else "estimate"
         if spec not in self._tokenizers:
             try:
-                from promptforge.text import render_chat
-
-                self._tokenizers[spec] = load_tokenizer(spec, root=self.root, render_chat=render_chat)
+                self._tokenizers[spec] = load_tokenizer(spec, root=self.root, render_chat=_render_chat)
             except TokenizerError as problem:
                 document = self.loaded.documents.get(CONFIG)
                 place = Span(file=CONFIG)
@@ -190,6 +189,12 @@ class _Compiler:
                 self.found.append(Diagnostic(code="PF415", span=place, message=str(problem), hint=problem.hint))
                 self._tokenizers[spec] = load_tokenizer("estimate", root=self.root)
         return self._tokenizers[spec]
+
+
+def _render_chat(template: str, messages: Sequence[Mapping[str, str]], variables: Mapping[str, object]) -> str:
+    from promptforge.text import render_chat  # Jinja only for the tokenizers that have a chat template
+
+    return render_chat(template, messages, variables)
 
 
 def _base(agent: Agent, draft: Draft, count: Count) -> Prompt:

@@ -111,6 +111,8 @@ class Chooser:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._paths: dict[tuple[str, tuple[str, ...]], _Path] = {}
+        self._columns_of: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._defaults: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._examples: dict[str, list[Example]] = {}
         for example in project.examples:
             for name in example.agents or ("",):
@@ -144,9 +146,29 @@ class Chooser:
     def _table(self, agent: Agent, number: int, section: Section, clearance: str, found: list[Diagnostic]) -> Chosen:
         table = self._project.tables[section.name]
         positions = self._matching(table, section.where)
-        facts, through, cuts = [], [], []
         allowed = LEVELS[clearance]
         paths = [self._path(table, c.path) for c in section.where if len(c.path) > 1]
+        facts = [table.facts[position] for position in positions]
+        if not paths and all(LEVELS[fact.level] <= allowed for fact in facts):
+            columns = section.columns or self._default_columns(table, facts)
+            filtered = len(table.facts) - len(facts)
+            return Chosen(section=section, facts=tuple(facts), columns=columns, filtered=filtered)
+        return self._judged(agent, number, section, clearance, positions, paths, found)
+
+    def _judged(
+        self,
+        agent: Agent,
+        number: int,
+        section: Section,
+        clearance: str,
+        positions: Sequence[int],
+        paths: Sequence[_Path],
+        found: list[Diagnostic],
+    ) -> Chosen:
+        """What a section holds where some facts, or those that its `where` went through, may be above the clearance."""
+        table = self._project.tables[section.name]
+        facts, through, cuts = [], [], []
+        allowed = LEVELS[clearance]
         for position in positions:
             fact = table.facts[position]
             passed = tuple(other for path in paths for other in path.through[position])
@@ -164,10 +186,21 @@ class Chooser:
             section=section,
             facts=tuple(facts),
             through=tuple(through) if paths else (),
-            columns=section.columns or _default_columns(table, facts),
+            columns=section.columns or self._default_columns(table, facts),
             cuts=tuple(cuts),
             filtered=len(table.facts) - len(positions),
         )
+
+    def _default_columns(self, table: Table, facts: Sequence[Fact]) -> tuple[str, ...]:
+        """The default columns, found once for each set of columns that facts have."""
+        sets = self._columns_of.get(table.name)
+        if sets is None:
+            sets = self._columns_of[table.name] = {f.key: _set_columns(f) for f in table.facts}
+        key = (table.name, *dict.fromkeys([sets[fact.key] for fact in facts]))
+        known = self._defaults.get(key)
+        if known is None:
+            known = self._defaults[key] = _default_columns(table, facts)
+        return known
 
     def _path(self, table: Table, steps: tuple[str, ...]) -> _Path:
         known = self._paths.get((table.name, steps))
@@ -190,6 +223,12 @@ class Chooser:
 
 
 _NEVER = frozenset(["sensitivity", "verified", "tags"])
+
+
+def _set_columns(fact: Fact) -> tuple[str, ...]:
+    """The columns of a fact that have a value, and of a port whether it is tcp: what its default columns rest on."""
+    columns = tuple([column for column, value in fact.values.items() if value is not None])
+    return (*columns, "tcp") if fact.table == "ports" and written(fact.values.get("proto")) == "tcp" else columns
 
 
 def _default_columns(table: Table, facts: Sequence[Fact]) -> tuple[str, ...]:

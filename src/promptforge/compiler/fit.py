@@ -160,29 +160,25 @@ def _assemble(draft: Draft, kept: Sequence[int]) -> tuple[str, tuple[tuple[str, 
     for number, (part, many) in enumerate(zip(draft.parts, kept, strict=True)):
         gap = _gap(_tail(texts))
         for piece in _pieces(part, many):
-            text = gap + piece.text
+            end = at + len(gap) + piece.size
+            segments.append(_segment(0, at, end, line + len(gap), number, piece))
+            texts.append(gap + piece.text)
+            at = end
+            line += len(gap) + piece.breaks
             gap = ""
-            size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-            segments.append(_segment(0, at, size, line, text, number, piece))
-            texts.append(text)
-            at += size
-            line += text.count("\n")
         if part.as_messages:
             for item in part.items[:many]:
                 for role, piece in zip(("user", "assistant"), item, strict=True):
                     messages.append((role, piece.text))
-                    size = len(piece.text.encode("utf-8", "surrogatepass"))
-                    segments.append(_segment(len(messages), 0, size, 1, piece.text, number, piece))
+                    segments.append(_segment(len(messages), 0, piece.size, 1, number, piece))
     return "".join(texts), tuple(messages), tuple(segments)
 
 
-def _segment(message: int, at: int, size: int, line: int, text: str, number: int, piece: Piece) -> Segment:
-    # A blank line that only sets a section apart is part of the segment, but no line of its source.
-    lead = 0 if piece.kind == "persona" and text is piece.text else len(text) - len(text.lstrip("\n"))
-    last = line + text.count("\n") - text.endswith("\n")
-    return Segment(
-        message, at, at + size, line + lead, last, number, piece.kind, piece.file, piece.line, piece.step, piece.facts
-    )
+def _segment(message: int, start: int, end: int, line: int, number: int, piece: Piece) -> Segment:
+    """`line` is that of the piece's first byte; the line breaks before its first line belong to no line of its source."""
+    text, kind, file, source_line, step, facts, _, breaks, lead = piece
+    last = line + breaks - (text[-1:] == "\n")
+    return Segment(message, start, end, line + lead, last, number, kind, file, source_line, step, facts)
 
 
 def _over_budget(agent: Agent, sections: Sequence[Section], draft: Draft, least: int) -> Diagnostic:

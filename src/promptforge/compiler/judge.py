@@ -10,9 +10,9 @@ from promptforge.compiler.builtin import BUILTIN, COMMON
 from promptforge.compiler.forms import check_form, is_randomised
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.scan import Finding, scan, suspicious
+from promptforge.document import Document, Path
 from promptforge.model import Fact, Project, Table, canonical, written
 from promptforge.source import Diagnostic, Span, did_you_mean
-from promptforge.yamlio import Document, Path
 
 __all__ = ["judge"]
 

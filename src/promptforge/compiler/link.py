@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.tables import make_tables
+from promptforge.document import Document, Path
 from promptforge.files import CONFIG
 from promptforge.model import (
     Agent,
@@ -21,7 +22,6 @@ from promptforge.model import (
     Text,
 )
 from promptforge.source import Diagnostic, Span, did_you_mean
-from promptforge.yamlio import Document, Path
 
 __all__ = ["link"]
 

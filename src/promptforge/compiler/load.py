@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from promptforge.document import Document
 from promptforge.errors import NoProjectError
 from promptforge.files import CONFIG, DEFAULT_FILE_MB, Problem, Tree, read_file, read_folder
 from promptforge.model import Text
 from promptforge.schema import check_shape
 from promptforge.source import Diagnostic, Span
-from promptforge.yamlio import Document, parse
+from promptforge.yamlio import parse
 
 __all__ = ["Loaded", "load", "read_project"]
 

@@ -272,7 +272,9 @@ _DOOR = (
 )
 _CODE = r"(?P<word>(?<![^\W_])(?:pin ?code|pass ?code|pin|code|combination|combo)s?)(?: number)?(?![^\W_])"
 _ITS = r"(?:[\s\xa0*/_(:,-]{1,3}[\w'-]{1,20}){0,2}[\s\xa0*/_(:,-]{1,3}"
-_BARE = r"(?<![\w.])(?!\d{4}-\d\d-\d\d)(?P<secret>[#*]?\d(?:[\x20-]?\d){%s,9}[#*]?)(?!\w|[-./:,]\d)"
+_BARE = (
+    r"(?<![\w.])(?!\d{4}-\d\d-\d\d)(?P<secret>(?:#|(?<!\*)\*)?\d(?:[\x20-]?\d){%s,9}(?:#|\*(?!\*))?)(?!\w|[-./:,]\d)"
+)
 _AFTER_IS = r"[\"'`(]?" + _BARE % 2
 _NUMBER = r"[\"'`(#]?" + _BARE % 3
 _CODES = ("code", "pin", "combin", "combo")
@@ -356,7 +358,8 @@ _DOOR_CODES = (
         Rule(code="PF513", what="a PIN or a code that opens something", pattern=prose(pattern), sign="#")
         for pattern in (
             rf"\b{_DOOR}\b[^.;\n\d#]{{0,30}}?(?<![\w.-])(?P<secret>\d{{4,8}}\#)(?!\w)",
-            rf"(?<![\w.-])(?P<secret>[*]?\d{{4,8}}\#) (?:at|on|for|into|opens?|unlocks?) (?:[\w'-]{{1,20}} ){{0,3}}{_DOOR}\b",
+            r"(?<![\w.-])(?P<secret>[*]?\d{4,8}\#) (?:at|on|for|into|opens?|unlocks?)"
+            rf" (?:[\w'-]{{1,20}} ){{0,3}}{_DOOR}\b",
         )
     ),
 )

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptforge.compiler.choose import Chosen, leak
 from promptforge.compiler.scan import neutralise
-from promptforge.model import LEVELS, Agent, Cut, Example, Fact, Project, Text, written
+from promptforge.document import Document
+from promptforge.model import LEVELS, Agent, Cut, Example, Fact, Project, Rendered, Text, written
 from promptforge.source import Diagnostic, Span
-from promptforge.yamlio import Document
 
 if TYPE_CHECKING:
-    from promptforge.text import Rendered, Renderer, TextError
+    from promptforge.text import Renderer, TextError
 
 __all__ = ["Draft", "Drafter", "Part", "Piece"]
 
 
 class Piece(NamedTuple):
-    """A run of text with its source."""
+    """A run of text with its source. Measured once: a row stands in the prompts of many agents."""
 
     text: str
     kind: str
@@ -27,6 +27,18 @@ class Piece(NamedTuple):
     line: int
     step: int
     facts: tuple[str, ...]
+    size: int
+    """Bytes in UTF-8."""
+    breaks: int
+    """Line breaks."""
+    lead: int
+    """Line breaks before its first line, which only set it apart."""
+
+
+def _piece(text: str, kind: str, file: str, line: int, step: int, facts: tuple[str, ...]) -> Piece:
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    lead = 0 if kind == "persona" else len(text) - len(text.lstrip("\n"))
+    return Piece(text, kind, file, line, step, facts, size, text.count("\n"), lead)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +70,7 @@ class Drafter:
     def __init__(self, project: Project, documents: Mapping[str, Document]) -> None:
         self._project = project
         self._documents = documents
-        self._rows: dict[tuple[str, tuple[str, ...], str], dict[str, str]] = {}
+        self._rows: dict[tuple[str, tuple[str, ...], str], dict[str, tuple[Piece]]] = {}
         self._texts: dict[int, Rendered | TextError] = {}
         self._renderer: Renderer | None = None
 
@@ -106,19 +118,20 @@ class Drafter:
         known = self._rows.setdefault((table.name, columns, form), {})
         make = _FORMS[form][1]
         items: list[tuple[Piece, ...]] = []
-        names = []
-        for number, fact in enumerate(chosen.facts):
-            text = known.get(fact.key)
-            if text is None:
-                text = known[fact.key] = make(fact, columns)
-            facts = (fact.id, *chosen.through[number]) if chosen.through else (fact.id,)
-            items.append((Piece(text, "row", fact.file, fact.line, 0, facts),))
-            names.append(fact.id)
+        for fact in chosen.facts:
+            row = known.get(fact.key)
+            if row is None:
+                row = known[fact.key] = (_piece(make(fact, columns), "row", fact.file, fact.line, 0, (fact.id,)),)
+            items.append(row)
+        names = [row[0].facts[0] for row in items]
+        if chosen.through:
+            pairs = zip(items, chosen.through, strict=True)
+            items = [(row[0]._replace(facts=(*row[0].facts, *through)),) for row, through in pairs]
         # The default columns are those of all chosen facts, so the heading rests on every one of them.
-        rests_on = () if section.columns else tuple(names)
+        rests_on: tuple[str, ...] = () if section.columns else tuple(names)
         title = neutralise(" ".join((section.title or table.name).split()))
         text = f"## {title}\n{_FORMS[form][0](columns)}"
-        heading = Piece(text, "heading", section.file, section.line, 0, rests_on)
+        heading = _piece(text, "heading", section.file, section.line, 0, rests_on)
         return Part(heading=heading, items=tuple(items), names=tuple(names), cuts=chosen.cuts)
 
     # --- texts
@@ -139,7 +152,7 @@ class Drafter:
             return Part(), False
         facts = tuple(dict.fromkeys((*(f.id for f in rendered.seen), *rendered.reads)))
         pieces = tuple(
-            Piece(run, "template", text.file, line, step, facts) for run, line, step in _runs(body, rendered, text)
+            _piece(run, "template", text.file, line, step, facts) for run, line, step in _runs(body, rendered, text)
         )
         return Part(items=(pieces,), names=(f"template:{chosen.section.name}",)), False
 
@@ -173,7 +186,7 @@ class Drafter:
         heading = None
         if items and section.form != "messages":
             title = neutralise(" ".join((section.title or "Examples").split()))
-            heading = Piece(f"## {title}\n", "heading", section.file, section.line, 0, ())
+            heading = _piece(f"## {title}\n", "heading", section.file, section.line, 0, ())
         part = Part(
             heading=heading,
             items=tuple(items),
@@ -199,7 +212,7 @@ class Drafter:
             if rendered.text.count("\n") != text.source.count("\n"):
                 step = 0
             pieces.append(
-                Piece(f"{label}{body}{ending}", "example", text.file, first, step, (f"example:{example.id}", *facts))
+                _piece(f"{label}{body}{ending}", "example", text.file, first, step, (f"example:{example.id}", *facts))
             )
         return tuple(pieces)
 
@@ -227,12 +240,12 @@ class Drafter:
 
     def _render_anew(self, text: Text, agent: Agent) -> "Rendered | TextError":
         # Jinja is loaded only by the first text that needs it.
-        from promptforge.text import Rendered, Renderer, TextError
-
         if text.literal:
             return Rendered(text=text.source)
+        from promptforge.text import Renderer, TextError
+
         if self._renderer is None:
-            self._renderer = Renderer(self._project)
+            self._renderer = Renderer(self._project, clean=neutralise)
         try:
             return self._renderer.render(text, agent=(agent.name, agent.role))
         except TextError as problem:
@@ -248,7 +261,7 @@ class Drafter:
 
 def _persona(agent: Agent) -> Part:
     line, step = agent.persona_start
-    return Part(items=((Piece(agent.persona, "persona", agent.file, line, step, ()),),), names=("persona",))
+    return Part(items=((_piece(agent.persona, "persona", agent.file, line, step, ()),),), names=("persona",))
 
 
 def _runs(body: str, rendered: "Rendered", text: Text) -> Iterator[tuple[str, int, int]]:

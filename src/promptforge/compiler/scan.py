@@ -65,7 +65,7 @@ def _stems(needs: Iterable[str]) -> Iterator[re.Pattern[bytes]]:
 
 def _spelled(needs: Iterable[str]) -> re.Pattern[bytes]:
     """The same needs in the text itself: a skeleton also holds `pin` for `pi, name`."""
-    words = {"pin": b"pins?(?![a-z])", "human": b"human:"}
+    words = {"pin": b"pins?(?![a-z])", "human": rb"\n[ \t]*human:"}
     return re.compile(b"|".join(words.get(n, re.escape(n.encode()).replace(rb"\ ", b"[^a-z]*")) for n in sorted(needs)))
 
 
@@ -156,11 +156,11 @@ def scan(text: str, *, name: str = "") -> tuple[Finding, ...]:
     >>> scan("error code 404"), scan("see the vault", name="wifi_password")
     ((), ())
     """
-    findings = [*_unseen(text), *_markers(text)]
+    orders: list[Finding] = []
     secrets = [*_wireguard(text, name), *_column(text, name)]
     for rule in _possible(text):
-        (findings if rule.code == "PF520" else secrets).extend(_matches(rule, text))
-    findings += _apart(secrets)
+        (orders if rule.code == "PF520" else secrets).extend(_matches(rule, text))
+    findings = (*_unseen(text), *_markers(text), *_apart(secrets), *_apart(orders))
     return tuple(sorted(findings, key=lambda finding: (finding.start, finding.code)))
 
 
@@ -239,13 +239,16 @@ def _matches(rule: Rule, text: str) -> Iterator[Finding]:
         yield _finding(rule.code, match.span(group), message)
 
 
-def _apart(secrets: list[Finding]) -> Iterator[Finding]:
-    """Of findings in one place the most specific: a Wi-Fi key is a password, and a password may look like a token."""
+def _apart(findings: list[Finding]) -> Iterator[Finding]:
+    """Of findings in one place the most specific: a Wi-Fi key is a password, and a password may look like a token.
+
+    Its code is the higher one; with equal codes the longer finding says more.
+    """
     kept: list[Finding] = []
-    for finding in sorted(secrets, key=lambda finding: finding.code, reverse=True):
+    for finding in sorted(findings, key=lambda finding: (finding.code, finding.end - finding.start), reverse=True):
         if all(finding.end <= other.start or other.end <= finding.start for other in kept):
             kept.append(finding)
-            yield finding
+    yield from kept
 
 
 def _wireguard(text: str, name: str) -> Iterator[Finding]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from promptforge.compiler.builtin import BUILTIN, COMMON, DEFAULTS, KEYS, RESERVED
+from promptforge.document import Document, Path, plain_value
 from promptforge.files import digest_of
 from promptforge.model import LEVELS, Column, Fact, Table, written
 from promptforge.schema import Schema, accepts, check_value, invalid_schema
 from promptforge.source import Diagnostic, Span, did_you_mean
-from promptforge.yamlio import Document, Path, plain_value
 
 __all__ = ["make_tables"]
 

@@ -13,17 +13,20 @@ from typing import Any
 
 from promptforge.artifact import prompts_text
 from promptforge.compiler.build import Build, compile_project
+from promptforge.document import Document
+from promptforge.emit import emit
 from promptforge.errors import InputError
-from promptforge.files import CONFIG, Problem, Tree, digest_of, read_file, read_folder, wanted
+from promptforge.files import CONFIG, Problem, Tree, read_file, read_folder, wanted
 from promptforge.schema import builtin_schema
 from promptforge.workbench.scaffold import Scaffold, place, project_name, refuse_project, shared_files
-from promptforge.yamlio import Document, emit, parse
+from promptforge.yamlio import parse
 
 __all__ = ["Adopted", "adopt"]
 
 _BUDGET = 6000
 _NO_LIMIT = 10**9
 _MODELINE = "# yaml-language-server: $schema={}schemas/{}.schema.json\n"
+_NOT_IN_NAMES = """: / \\ * ? [ ] { } # , & ! | > ' " % @ `"""
 _JINJA = re.compile(r"\{[{%#]|\r")
 
 
@@ -65,8 +68,7 @@ def adopt(source: Path, root: Path, *, today: datetime.date) -> Adopted:
     tokens = {name: entry.enriched.tokens for name, entry in build.artifact.entries.items()}
     files = _project(prompts, source, root, tokens)
     build = _compile(root, {**folder, **files}, today)
-    if changed := [prompt.name for prompt in prompts if not _is_kept(prompt, build)]:
-        names = ", ".join(changed)
+    if names := ", ".join(_not_kept(prompts, build)):
         hint = "nothing was written; name an empty folder, or look at what its files add to these agents"
         raise InputError(f"{root} would not compile the prompts of {names} to the bytes of {source}", hint=hint)
     return Adopted(
@@ -102,13 +104,13 @@ def _read(source: Path) -> tuple[_Prompt, ...]:
 
 def _prompt(document: Document, name: str, said: list[str]) -> _Prompt:
     def say(text: str, *path: str | int) -> None:
-        said.append(f"{document.line((name, *path))}: agent '{name}': {text}")
+        said.append(f"{document.line((name, *path))}: agent {name!r}: {text}")
 
     body = document.data[name]
     body = {"system": body} if isinstance(body, str) else body
     pattern = builtin_schema("agent")["properties"]["name"]["pattern"]
     if not re.fullmatch(pattern.removeprefix("^").removesuffix("$"), name):
-        say("the name holds a blank or a sign that names may not hold")
+        say(f"a name holds no blanks and none of {_NOT_IN_NAMES}")
     system = body.get("system") if isinstance(body, dict) else None
     if not isinstance(body, dict):
         say("it has neither a text nor a mapping with `system`")
@@ -118,7 +120,12 @@ def _prompt(document: Document, name: str, said: list[str]) -> _Prompt:
         say("`system` is empty", "system")
     body = body if isinstance(body, dict) else {}
     model = body.get("model")
-    known = ["system", "messages", "tokens", *(["model"] if model is None or (isinstance(model, str) and model) else [])]
+    known = [
+        "system",
+        "messages",
+        "tokens",
+        *(["model"] if model is None or (isinstance(model, str) and model) else []),
+    ]
     return _Prompt(
         name=name,
         system=system if isinstance(system, str) else "",
@@ -159,9 +166,7 @@ def _messages(raw: Any, say: Any) -> Iterator[tuple[str, str]]:
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
-def _project(
-    prompts: Sequence[_Prompt], source: Path, root: Path, tokens: Mapping[str, int]
-) -> dict[str, bytes]:
+def _project(prompts: Sequence[_Prompt], source: Path, root: Path, tokens: Mapping[str, int]) -> dict[str, bytes]:
     """The new project's own files; without `tokens` no budget cuts anything."""
     files = {CONFIG: _config(prompts, source, root)}
     agents, examples = {}, {}
@@ -248,12 +253,12 @@ def _compile(root: Path, files: Mapping[str, bytes], today: datetime.date) -> Bu
     return compile_project(Tree(root=root, files=kept), today=today, thorough=True)
 
 
-def _is_kept(prompt: _Prompt, build: Build) -> bool:
-    """Whether the agent's compiled prompt, written and read back, is what was taken over."""
-    entry = build.artifact.entries.get(prompt.name)
-    if entry is None:
-        return False
+def _not_kept(prompts: Sequence[_Prompt], build: Build) -> Iterator[str]:
+    """The agents whose compiled prompt, written and read back, is not what was taken over."""
     document, _ = parse("agent_prompts.yaml", prompts_text(build.artifact).encode())
-    body = document.data[prompt.name] if document else {}
-    messages = tuple((message["role"], message["content"]) for message in body.get("messages", ()))
-    return digest_of(str(body.get("system"))) == digest_of(prompt.system) and messages == prompt.messages
+    compiled = document.data if document else {}
+    for prompt in prompts:
+        body = compiled.get(prompt.name, {})
+        messages = tuple((message["role"], message["content"]) for message in body.get("messages", ()))
+        if body.get("system") != prompt.system or messages != prompt.messages:
+            yield prompt.name

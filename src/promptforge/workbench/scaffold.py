@@ -8,10 +8,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
+from promptforge.emit import emit
 from promptforge.errors import InputError, UsageError, WriteError
 from promptforge.files import CONFIG
 from promptforge.workbench.disk import exclusive, replace_files
-from promptforge.yamlio import emit
 
 __all__ = ["Scaffold", "place", "project_name", "refuse_project", "scaffold", "shared_files"]
 
@@ -50,8 +50,9 @@ def scaffold(root: Path) -> Scaffold:
 def refuse_project(root: Path) -> None:
     """Raises UsageError where `root` is a project already, InputError where it is no folder."""
     if (root / CONFIG).exists() or (root / CONFIG).is_symlink():
-        hint = f"look at it: promptforge -C {root} check; or start another: promptforge init NAME"
-        raise UsageError(f"{root} is a project already: it has a {CONFIG}", hint=hint)
+        here = root.resolve() == Path.cwd()
+        hint = f"look at it: promptforge {'' if here else f'-C {root} '}check; or start another: promptforge init NAME"
+        raise UsageError(f"{'this folder' if here else root} is a project already: it has a {CONFIG}", hint=hint)
     above = next((folder for folder in (root, *root.parents) if folder.exists()), root)
     if above.exists() and not above.is_dir():
         raise InputError(f"{above} is a file, so no project can be there", hint="name a folder: promptforge init NAME")

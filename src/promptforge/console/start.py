@@ -1,0 +1,81 @@
+"""What `init` made, and what to do next."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from promptforge.console.terminal import Painter, columns, plural
+from promptforge.workbench.adopt import Adopted
+from promptforge.workbench.scaffold import Scaffold
+
+__all__ = ["adopted_text", "lacking_text", "left_text", "scaffold_text"]
+
+_ABOUT: Mapping[str, str] = {
+    "promptforge.yaml": "settings and models",
+    "knowledge/house.yaml": "what is true: hosts, ports, devices, entities",
+    "agents/keeper.yaml": "an agent in the house, who may know what is private",
+    "agents/steward.yaml": "an agent in the cloud, who may not",
+    "agents/templates/house-rules.md.j2": "a text that both are given",
+    "fewshot/house.yaml": "worked examples, with the facts filled in",
+    "schemas": "for editors: they complete and check what you type",
+    ".gitignore": "what is built stays out of git",
+    ".pre-commit-config.yaml": "the same checks before each commit, if you use pre-commit",
+    ".github/workflows/promptforge.yml": "the same checks on each pull request",
+}
+
+
+def scaffold_text(made: Scaffold, paint: Painter) -> str:
+    """The files of a new project, and the next two commands."""
+    commands = {
+        "promptforge build": "compile the two prompts",
+        "promptforge explain steward": "where each line comes from, and what was left out",
+    }
+    head = f"{paint('made', 'green')} a small invented house in {_shown(made.root)}, to be written over"
+    return "\n".join([head, _files(made.written, {}), *_next(made.root, commands, paint)])
+
+
+def adopted_text(adopted: Adopted, paint: Painter) -> str:
+    """The files of a project of prompts that were there before, and the next two commands."""
+    made = adopted.scaffold
+    entries = adopted.build.artifact.entries
+    about = {
+        entry.file: f"{entry.enriched.tokens:,} tokens" + ("" if entry.exact else ", estimated")
+        for entry in entries.values()
+    }
+    commands = {
+        "promptforge build": "gives the same prompts back, byte for byte",
+        f"promptforge explain {shlex.quote(adopted.agents[0])}": "where each line comes from",
+    }
+    head = f"{paint('took over', 'green')} {plural(len(adopted.agents), 'prompt')} into {_shown(made.root)}"
+    return "\n".join([head, _files(made.written, about), *_next(made.root, commands, paint)])
+
+
+def _files(written: Iterable[str], about: Mapping[str, str]) -> str:
+    rows: dict[str, str] = {}
+    for path in written:
+        name = "schemas" if path.startswith("schemas/") else path
+        rows[name] = about.get(path) or _ABOUT.get(name) or ("worked examples" if path.startswith("fewshot/") else "")
+    return columns([(name + "/" * (name == "schemas"), text) for name, text in rows.items()], indent="  ")
+
+
+def _next(root: Path, commands: Mapping[str, str], paint: Painter) -> Iterator[str]:
+    yield paint("next", "bold")
+    if root.resolve() != Path.cwd():
+        yield f"  cd {shlex.quote(str(root))}"
+    yield columns(list(commands.items()), indent="  ")
+
+
+def _shown(root: Path) -> str:
+    return "this folder" if root.resolve() == Path.cwd() else str(root)
+
+
+def lacking_text(lacking: Mapping[str, Iterable[str]]) -> str:
+    """The files that stay as they were, and what they should say too."""
+    return "\n".join(
+        f"{file} was there and stays as it is; add to it: {', '.join(words)}" for file, words in lacking.items()
+    )
+
+
+def left_text(left: Mapping[str, Iterable[str]]) -> str:
+    """What was not taken over."""
+    return "\n".join(f"not taken over of {agent}: {', '.join(keys)}" for agent, keys in left.items())

@@ -1,0 +1,215 @@
+"""Tables, facts and the agent as a text sees them: views that note every access.
+
+They have no public attribute of their own: `fact.items` is the column `items`. Looking a fact up by key, or with `one`,
+shows nothing of it; reading a column, looping and counting do.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from promptforge.model import Fact, Table, canonical, written
+from promptforge.source import did_you_mean
+
+__all__ = ["MAX_STEPS", "AgentView", "FactView", "Record", "TableView", "TextError", "Unset", "find_one"]
+
+MAX_STEPS = 200_000
+"""Items of `range` and of tables that one text may run through."""
+
+
+class TextError(Exception):
+    """A text cannot be rendered: where in it (line from 1, and the template's file if another), what, and a hint."""
+
+    def __init__(self, code: str, message: str, *, hint: str = "", line: int = 1, template: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint, self.line, self.template = code, message, hint, line, template
+
+
+@dataclass(slots=True)
+class Record:
+    """What one rendering has read so far."""
+
+    seen: dict[str, Fact] = field(default_factory=dict)
+    reads: dict[str, None] = field(default_factory=dict)
+    of_agent: bool = False
+    steps: int = 0
+
+    def step(self, count: int = 1) -> None:
+        """Count items that the text runs through; raises TextError when they are too many."""
+        self.steps += count
+        if self.steps > MAX_STEPS:
+            raise TextError("PF405", f"the text runs through more than {MAX_STEPS:,} items", hint="loop over less")
+
+
+class Unset:
+    """An unset column: none in every test, an error when printed."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Unset)
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def __str__(self) -> str:
+        raise TextError(
+            "PF404", f"{self._name} is not set, so it cannot be printed", hint="set it, or test it first: {% if … %}"
+        )
+
+    __repr__ = __str__
+
+
+class FactView:
+    """A fact as a text sees it: `fact.x` and `fact['x']` are always the column x."""
+
+    __slots__ = ("_fact", "_record", "_table")
+
+    def __init__(self, fact: Fact, table: Table, record: Record) -> None:
+        self._fact, self._table, self._record = fact, table, record
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python and Jinja ask for protocols; a column never starts so
+        return self[name]
+
+    def __getitem__(self, name: object) -> object:
+        fact, table = self._fact, self._table
+        self._record.seen[fact.id] = fact
+        if name in table.columns:
+            value = fact.values.get(str(name))
+            return Unset(f"the column '{name}' of {table.name} '{fact.key}'") if value is None else value
+        hint = did_you_mean(str(name), table.columns)
+        raise TextError("PF303", f"{table.name} has no column '{name}'", hint=hint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FactView) and other._fact is self._fact
+
+    def __hash__(self) -> int:
+        return hash(self._fact.id)
+
+    def __str__(self) -> str:
+        hint = f"name one: .{self._table.key[0]}"
+        raise TextError("PF405", f"a whole fact of {self._table.name} cannot be printed, only a column", hint=hint)
+
+    __repr__ = __str__
+
+
+class TableView:
+    """A table as a text sees it: by key, or as a sequence of facts."""
+
+    __slots__ = ("_record", "_table")
+
+    def __init__(self, table: Table, record: Record) -> None:
+        self._table, self._record = table, record
+
+    def _find(self, key: object) -> Fact | None:
+        fact = self._table.by_key.get(written(key))
+        self._record.reads[fact.id if fact else f"{self._table.name}/{written(key)}"] = None
+        return fact
+
+    def __getitem__(self, key: object) -> FactView:
+        fact = self._find(key)
+        if fact is None:
+            hint = did_you_mean(written(key), self._table.by_key)
+            raise TextError("PF301", f"no '{written(key)}' in {self._table.name}", hint=hint)
+        return FactView(fact, self._table, self._record)
+
+    def __contains__(self, key: object) -> bool:
+        return self._find(key) is not None
+
+    def __iter__(self) -> Iterator[FactView]:
+        self._see_all()
+        for fact in self._table.facts:
+            self._record.step()
+            yield FactView(fact, self._table, self._record)
+
+    def __len__(self) -> int:
+        self._see_all()
+        return len(self._table.facts)
+
+    def _see_all(self) -> None:
+        self._record.reads[f"table:{self._table.name}"] = None
+        for fact in self._table.facts:
+            self._record.seen[fact.id] = fact
+
+    def __str__(self) -> str:
+        hint = "loop over it, or name one: one('…', …)"
+        raise TextError("PF405", f"the whole table {self._table.name} cannot be printed", hint=hint)
+
+    __repr__ = __str__
+
+
+class AgentView:
+    """`agent.name` and `agent.role`."""
+
+    __slots__ = ("_record", "_values")
+
+    def __init__(self, name: str, role: str | None, record: Record) -> None:
+        self._values, self._record = {"name": name, "role": role}, record
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python and Jinja ask for protocols; a column never starts so
+        return self[name]
+
+    def __getitem__(self, name: object) -> object:
+        self._record.of_agent = True
+        if name not in self._values:
+            raise TextError("PF303", f"agent has no '{name}'", hint="there are agent.name and agent.role")
+        value = self._values[str(name)]
+        return Unset(f"the role of agent '{self._values['name']}'") if value is None else value
+
+    def __str__(self) -> str:
+        raise TextError("PF405", "an agent cannot be printed, only its name or role", hint="write agent.name")
+
+    __repr__ = __str__
+
+
+def find_one(tables: Mapping[str, Table], record: Record, table: object, wanted: Mapping[str, object]) -> FactView:
+    """The only fact of a table that matches; the search itself shows nothing of the facts it passes over."""
+    if isinstance(table, TableView):
+        table = table._table.name
+    if not isinstance(table, str) or table not in tables:
+        raise TextError("PF302", f"no table '{table}'", hint=did_you_mean(str(table), tables))
+    found = tables[table]
+    if not wanted:
+        raise TextError("PF403", f"one('{table}') says not which", hint=f"one('{table}', {found.key[0]}='…')")
+    for column in wanted:
+        if column not in found.columns:
+            hint = did_you_mean(column, found.columns)
+            raise TextError("PF303", f"{table} has no column '{column}'", hint=hint)
+    matches = [
+        fact
+        for fact in found.facts
+        if all(_matches(fact.values.get(c), value, found.kind(c)) for c, value in wanted.items())
+    ]
+    record.reads[f"table:{table}"] = None
+    if len(matches) != 1:
+        asked = ", ".join(f"{column}={written(value)!r}" for column, value in wanted.items())
+        if matches:
+            keys = ", ".join(f"'{fact.key}'" for fact in matches[:4]) + ("…" if len(matches) > 4 else "")
+            message, hint = (
+                f"one('{table}', {asked}) matches {len(matches)} facts: {keys}",
+                "add a column that tells them apart",
+            )
+        else:
+            column, value = next(iter(wanted.items()))
+            message = f"one('{table}', {asked}) matches no fact"
+            hint = did_you_mean(written(value), {written(fact.values.get(column)) for fact in found.facts} - {""})
+        raise TextError("PF403", message, hint=hint)
+    record.reads[matches[0].id] = None
+    return FactView(matches[0], found, record)
+
+
+def _matches(value: object, wanted: object, kind: str) -> bool:
+    if isinstance(value, list):
+        return any(canonical(item, kind) == canonical(wanted, kind) for item in value)
+    if isinstance(wanted, Unset):
+        wanted = None
+    return canonical(value, kind) == canonical(wanted, kind)
