@@ -6,7 +6,7 @@ with 1. What it makes depends on nothing but the package, so the same code gives
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def codes_index() -> str:
         "`# promptforge: allow CODE reason` on its line, or for whole files by `ignore` in promptforge.yaml.\n",
     ]
     for start, title in CODE_GROUPS.items():
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (f"[{c.code}]({c.code}.md)", c.severity, c.title, "yes" if c.allowable else "")
             for c in codes().values()
             if c.code.startswith(start)
@@ -282,6 +282,8 @@ def knowledge_schema() -> dict[str, Any]:
             "description": "A table of your own: a list of facts, or a mapping of key to fact.",
             "anyOf": [{"type": "null"}, _list_of("fact"), _mapping_of("fact")],
         },
+        "if": {"not": {"required": ["_defaults"]}},
+        "then": {"properties": {name: {"items": {"required": _needed(name)}} for name in BUILTIN}},
         "definitions": {
             "fact": _fact_schema({}),
             **{name: _fact_schema(columns) for name, columns in BUILTIN.items()},
@@ -289,21 +291,24 @@ def knowledge_schema() -> dict[str, Any]:
     }
 
 
+def _needed(name: str) -> list[str]:
+    """The key columns without a default: a fact of a list has them, unless the file's `_defaults` fill them."""
+    return [column for column in KEYS[name] if column not in DEFAULTS.get(name, {})]
+
+
 def _table_schema(name: str) -> dict[str, Any]:
-    """A list of facts; where one column is the key, also a mapping of it to facts that may leave it out."""
-    key = [column for column in KEYS[name] if column not in DEFAULTS.get(name, {})]
-    about = f"A list of {name}, each with {' and '.join(key)}"
+    """A list of facts; where one column is the key, also a mapping of it to the other columns."""
+    about = f"A list of {name}, each with {' and '.join(_needed(name))}"
     if len(KEYS[name]) > 1:
-        return {"description": f"{about}.", "anyOf": [{"type": "null"}, _list_of(name, key)]}
+        return {"description": f"{about}.", "anyOf": [{"type": "null"}, _list_of(name)]}
     return {
-        "description": f"{about}; or a mapping of {key[0]} to the other columns.",
-        "anyOf": [{"type": "null"}, _list_of(name, key), _mapping_of(name)],
+        "description": f"{about}; or a mapping of {KEYS[name][0]} to the other columns.",
+        "anyOf": [{"type": "null"}, _list_of(name), _mapping_of(name)],
     }
 
 
-def _list_of(definition: str, required: Sequence[str] = ()) -> dict[str, Any]:
-    fact: dict[str, Any] = {"$ref": f"#/definitions/{definition}"}
-    return {"type": "array", "items": {"allOf": [fact], "required": required} if required else fact}
+def _list_of(definition: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"$ref": f"#/definitions/{definition}"}}
 
 
 def _mapping_of(definition: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """check, build, diff, explain."""
 
+import gc
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +146,7 @@ def _remember(root: Path, report: "Report", made: "Build", output: str | None) -
         today=day,
         inputs=made.artifact.inputs,
         others={path: path.read_bytes() for path in report.files},
-        private=made.artifact.private,
+        private=[path for path in report.files if path.stat().st_mode & 0o077 == 0],
     )
 
 
@@ -186,6 +187,7 @@ def _watch(root: Path, agents: tuple[str, ...], output: str | None) -> int:
             _show_build(report, made, "text", checking=False)
         except PromptforgeError as problem:
             print_error(problem)
+        gc.collect()  # the one command that stays
         if first:
             status("watching for changes; Ctrl-C ends it")
     return 0

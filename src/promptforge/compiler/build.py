@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from promptforge import __version__
 from promptforge.artifact import Artifact, Entry, FactRecord, SectionRecord, record_values
@@ -94,7 +93,7 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
         from promptforge.compiler.twins import near_twins
 
         found += near_twins(project, loaded)
-    compiler = _Compiler(project, loaded, tree.root)
+    compiler = _Compiler(project, loaded, tree)
     wrong_files = {d.span.file for d in errors(found)}
     entries = {
         agent.name: compiler.entry(agent, broken=agent.file in wrong_files)
@@ -103,15 +102,16 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
     }
     found += compiler.found
     settled = settle(ordered(found), loaded, project.config, thorough=thorough)
-    artifact = _artifact(project, entries, compiler, tree)
+    artifact = _artifact(project, entries, compiler)
     return Build(artifact=artifact, diagnostics=settled, project=project, documents=loaded.documents, tree=tree)
 
 
 class _Compiler:
     """What the agents of one project share while they are compiled."""
 
-    def __init__(self, project: Project, loaded: Loaded, root: Path) -> None:
-        self.project, self.loaded, self.root = project, loaded, root
+    def __init__(self, project: Project, loaded: Loaded, tree: Tree) -> None:
+        self.project, self.loaded, self.root = project, loaded, tree.root
+        self.digests = {path: digest_of(content) for path, content in tree.files.items()}
         self.found: list[Diagnostic] = []
         self.chooser = Chooser(project)
         self.drafter = Drafter(project, loaded.documents)
@@ -158,8 +158,7 @@ class _Compiler:
         )
 
     def _inputs(self, agent: Agent, chosen: Sequence[Chosen]) -> dict[str, str]:
-        document = self.loaded.documents[agent.file]
-        inputs = {agent.file: digest_of(json.dumps(document.data, default=str, ensure_ascii=True)), **self._shared}
+        inputs = {agent.file: self.digests[agent.file], **self._shared}
         if not any(section.path for section in agent.sections):
             inputs["order of the tables"] = digest_of(json.dumps(list(self.project.tables)))
         if agent.model is not None:
@@ -167,7 +166,7 @@ class _Compiler:
         for one in chosen:
             if one.section.kind == "template":
                 text = self.project.templates[one.section.name]
-                inputs[text.file] = digest_of(text.source)
+                inputs[text.file] = self.digests[text.file]
         return inputs
 
     def _count(self, tokenizer: Tokenizer) -> Count:
@@ -217,7 +216,7 @@ def _model_digest(model: Model) -> str:
     return digest_of(json.dumps([model.name, model.tier, model.tokenizer, model.context]))
 
 
-def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compiler, tree: Tree) -> Artifact:
+def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compiler) -> Artifact:
     facts = {
         fact.id: FactRecord(file=fact.file, line=fact.line, level=fact.level, values=record_values(fact.values))
         for table in project.tables.values()
@@ -230,7 +229,7 @@ def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compile
         facts=facts,
         tables={name: table.digest for name, table in project.tables.items()},
         readers=tuple(_readers(project, entries.values())),
-        inputs={path: digest_of(content) for path, content in tree.files.items()},
+        inputs=compiler.digests,
     )
 
 

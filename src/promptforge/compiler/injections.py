@@ -45,7 +45,7 @@ _SAYINGS = (
     ),
     (
         rf"\b(?:ignore|disregard|forget) {_SOME}(?:the|everything|anything|all|whatever|text|is|was|said|written) above"
-        r"(?![\w-]|\s*\d)",
+        r"(?=\s*(?:$|[.,;:!?)\"']|(?:and|but|instead|or|then)\b|instructions?|prompts?))",
         _VERBS,
     ),
     (r"\b(?:ignore|disregard|forget) (?:everything|all|what)(?: that)? you\b", _VERBS),
@@ -86,7 +86,7 @@ _SAYINGS = (
         ("act as",),
     ),
     (
-        r"\b(?:do not|don't|dont|never|without) (?:ever )?(?:tell|inform|mention|reveal|warn)(?:ing)?"
+        r"\b(?:do not|don't|dont|never|without) (?:ever )?(?:tell|inform|mention|reveal)(?:ing)?"
         rf" {_FEW}the users?\b(?! interface)",
         ("the user",),
     ),
@@ -97,7 +97,7 @@ _SAYINGS = (
     (r"\b(?:new|updated|revised|real|actual|secret|hidden) instructions?\s?:", _PROMPT),
     (r"\#{2,6}\s?(?:system )?instructions?\b", _PROMPT),
     (rf"\binstructions? (?:to|for) (?:(?:the|all|any) )?{_MODEL}s?\b", _PROMPT),
-    (rf"\bpretend (?:that )?(?:you are|you're|to be) (?!{_AT_HOME})", ("pretend",)),
+    (rf"\bpretend (?:that )?(?:you are|you're|to be(?= (?:an?|the|my|our|(?-i:[A-Z])))) (?!{_AT_HOME})", ("pretend",)),
     (r"\byour (?:new|real|true|only|actual) (?:task|goal|role|purpose|identity|job) is\b", _YOU),
 )
 

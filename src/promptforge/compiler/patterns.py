@@ -80,18 +80,21 @@ NO_SECRET = _words(
 """Words that a column for secrets holds where there is none."""
 
 NOT_A_PASSWORD = NO_SECRET | _words(
-    "bad bitwarden case-sensitive correct easy expired fine global good hard here hers his invalid keepass"
-    " keychain lastpass leaked local long lost mandatory mine new okay old ours passwordless safe sent short"
-    " simple strong sufficient theirs there totp unique valid vaultwarden weak wrong yours"
+    "above again bad below bitwarden bool bytes case-sensitive common correct easy elsewhere enough expired fine"
+    " gecos global good hard here hers his incorrect int invalid keepass keychain lastpass later leaked local long"
+    " lost mandatory mine name new now okay old ours passwordless safe sent short simple somewhere soon str string"
+    " strong sufficient text their theirs there today tomorrow totp trivial unique valid value vaultwarden weak"
+    " wrong yesterday yours"
 )
 """Words that end the sentence "the password is …" and give nothing away."""
 
 TECHNICAL = re.compile(
     r"(?:1password|\dfa|wpa\d\S*|sha-?\d+|md5|keepass\w*|oauth\d?|base\d+|utf-?\d+|ed25519|ipv\d|v?\d{1,3}(?:\.\d{1,5})+"
-    r"|v\d+|\d+(?:st|nd|rd|th)|\d+-[a-z]+|\d{4}-\d\d(?:-\d\d)?|\d{1,2}:\d\d|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|\S*://\S*)",
+    r"|v\d+|\d+(?:st|nd|rd|th)|\d+-[a-z]+|\d{4}-\d\d(?:-\d\d)?|\d{1,2}:\d\d|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|\S*://\S*"
+    r"|(?:[.~]|\.\.)?/\S*|[a-z_][\w.]*[\[(]\S*|(?:self|[a-z]\w+)[._]\w*(?:pass(?:word|wd)?|pwd|pw|key|token))",
     _EITHER_CASE,
 )
-"""Looks as mixed as a password, and is a name, a version, a date or an address."""
+"""Looks as mixed as a password, and is a name, a version, a date, a path, an address or code."""
 
 ELSEWHERE = prose(
     r"\b(?:1password|apple passwords|bitwarden|dashlane|enpass|keepass\w*|keychain|lastpass|passbolt|proton pass"

@@ -67,7 +67,11 @@ COLUMN_PROOFS: dict[str, Callable[[str], Span | None]] = {
 # ---- A match in a text -----------------------------------------------------------------------------------------------
 
 _ONE_TOKEN = re.compile(r"[\w\-.~+/]{16,}={0,2}", re.ASCII)
-_PLAIN_PART = re.compile(r"[A-Za-z]*\d{0,5}|\d{1,8}", re.ASCII)
+_PLAIN_PART = re.compile(r"[A-Z]?[a-z]*\d{0,5}[a-z]*|[A-Z]*\d{0,5}|[a-z]+(?:[A-Z][a-z]{2,})*\d{0,5}|\d{1,8}", re.ASCII)
+"""One of the words and numbers that a name is made of."""
+_EXAMPLE_USER = re.compile(
+    r"://(?:user|username|<user>|name):(?:pass|password|passwd|pw|pwd|token|secret)@$", re.IGNORECASE
+)
 _PLAIN_WORD = re.compile(r"[A-Za-z][\w-]{3,}", re.ASCII)
 _DESCRIBES = re.compile(r".*(?:ed|ing|able|ible|ory|ful|less|ent|ant|ary|ive|ous|(?<!f)ly)", re.IGNORECASE)
 _SENTENCE_ENDS = re.compile(r"[\"'`\u201d\u2019\xbb]?(?:\s*$|\s*[.,;!)\]\n])")
@@ -131,7 +135,7 @@ def _code(match: re.Match[str]) -> bool:
 
 
 def _address(match: re.Match[str]) -> bool:
-    return not PLACEHOLDER.fullmatch(match["password"])
+    return not (PLACEHOLDER.fullmatch(match["password"]) or _EXAMPLE_USER.search(match[0]))
 
 
 PROOFS: dict[str, Callable[[re.Match[str]], bool]] = {

@@ -98,13 +98,13 @@ class Drafter:
 
     def _warn_if_empty(self, chosen: Chosen, agent: Agent, found: list[Diagnostic]) -> None:
         section = chosen.section
-        if chosen.facts or not section.path:
-            return  # default sections may well be empty
+        if chosen.facts or not (section.path or self._project.tables[section.name].facts):
+            return  # nobody asked for an empty table: it is among the default sections
         why = "no fact matches its `where`" if section.where else f"the table {section.name} is empty"
         if chosen.cuts:
             why = "its model may see none of the facts"
         message = f"the section '{section.label}' of agent '{agent.name}' is empty: {why}"
-        place = Span(file=section.file, line=section.line)
+        place = Span(file=section.file, line=section.line) if section.path else Span(file=agent.file)
         found.append(Diagnostic(code="PF410", span=place, message=message, hint="mend the where, or drop the section"))
 
     # --- tables

@@ -25,7 +25,7 @@ def doctor_text(found: Examination, paint: Painter) -> str:
         for message, hint in found.problems:
             lines += [f"  {message}", *([f"    {paint('help:', 'cyan')} {hint}"] if hint else [])]
     else:
-        lines.append(paint("fine", "green") + ": nothing that a command needs is broken")
+        lines.append(paint("fine", "green") + ": keys, tokenizers and budgets are in order")
     return "\n".join(lines)
 
 

@@ -42,8 +42,11 @@ def adopted_text(adopted: Adopted, paint: Painter) -> str:
         entry.file: f"{entry.enriched.tokens:,} tokens" + ("" if entry.exact else ", estimated")
         for entry in entries.values()
     }
+    first = {"promptforge build": "gives the same prompts back, byte for byte"}
+    if adopted.build.errors:
+        first = {"promptforge check": "what must be mended before they can be built"}
     commands = {
-        "promptforge build": "gives the same prompts back, byte for byte",
+        **first,
         f"promptforge explain {shlex.quote(adopted.agents[0])}": "where each line comes from",
     }
     head = f"{paint('took over', 'green')} {plural(len(adopted.agents), 'prompt')} into {_shown(made.root)}"

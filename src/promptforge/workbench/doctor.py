@@ -227,6 +227,7 @@ def _tokens(model: Model, root: Path) -> Tokens:
 
     try:
         tokenizer = load_tokenizer(model.tokenizer, root=root, render_chat=render_chat)
+        tokenizer.chat([("system", "Is anybody there?")])  # a chat template may refuse only now
     except TokenizerError as problem:
         return Tokens(name=model.tokenizer, problem=str(problem), hint=problem.hint)
     return Tokens(

@@ -122,7 +122,7 @@ def forge(
         content = prompts.encode("utf-8")
         lock = lock_text(artifact, output=place, prompts=prompts).encode("utf-8")
         files = {
-            path: (content, artifact.private),
+            path: (content, _shows_private(artifact)),
             lock_path(path): (lock, artifact.private),
             root / COMMITTED_LOCK: (committed_lock(artifact).encode("utf-8"), False),
         }
@@ -131,6 +131,14 @@ def forge(
     return replace(
         report, written=tuple(os.path.relpath(p, root) for p in written), files=tuple(files), diff=diff
     ), build
+
+
+def _shows_private(artifact: Artifact) -> bool:
+    """Whether a prompt rests on a private fact; the lock keeps all facts, so `artifact.private` speaks for it."""
+    private = {id_ for id_, fact in artifact.facts.items() if fact.level == "private"}
+    return bool(private) and any(
+        id_ in private for entry in artifact.entries.values() for s in entry.enriched.segments for id_ in s.facts
+    )
 
 
 def _previous(root: Path, output: str) -> Artifact | None:

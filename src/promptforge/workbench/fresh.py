@@ -6,7 +6,7 @@ Imports nothing heavy. What it trusts is content, never times: every input and o
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +64,10 @@ def remember(
     today: str | None,
     inputs: Mapping[str, str],
     others: Mapping[Path, bytes],
-    private: bool,
+    private: Sequence[Path],
 ) -> None:
-    """Keep what `unchanged` needs. `inputs` and `others` (outputs, tokenizers) are by path; `today` if the day matters.
+    """Keep what `unchanged` needs. `inputs` and `others` (outputs, tokenizers) are by path; `today` if the day matters;
+    `private` are those of them that only the owner may read.
 
     A memory that cannot be kept is no loss: the next build is made anew.
     """
@@ -77,11 +78,13 @@ def remember(
         "today": today,
         "inputs": dict(inputs),
         "others": kept,
-        "private": list(kept) if private else [],
+        "private": [os.path.relpath(path, root) for path in private],
         "shown": {name: getattr(shown, name) for name in Shown.__dataclass_fields__},
     }
     with suppress(OSError):
         place = root / _MEMORY
-        temporary = place.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(memory, ensure_ascii=False), encoding="utf-8")
+        temporary = f"{place}.{os.getpid()}.tmp"
+        # What was printed may quote private facts.
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(memory, file, ensure_ascii=False)
         os.replace(temporary, place)

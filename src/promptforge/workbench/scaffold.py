@@ -1,5 +1,6 @@
 """`init`: a new project with a small working example. What is there already is never overwritten."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -49,12 +50,12 @@ def scaffold(root: Path) -> Scaffold:
 
 def refuse_project(root: Path) -> None:
     """Raises UsageError where `root` is a project already, InputError where it is no folder."""
-    if (root / CONFIG).exists() or (root / CONFIG).is_symlink():
+    if _exists(root / CONFIG):
         here = root.resolve() == Path.cwd()
         hint = f"look at it: promptforge {'' if here else f'-C {root} '}check; or start another: promptforge init NAME"
         raise UsageError(f"{'this folder' if here else root} is a project already: it has a {CONFIG}", hint=hint)
-    above = next((folder for folder in (root, *root.parents) if folder.exists()), root)
-    if above.exists() and not above.is_dir():
+    above = next((folder for folder in (root, *root.parents) if _exists(folder)), root)
+    if _exists(above) and not above.is_dir():
         raise InputError(f"{above} is a file, so no project can be there", hint="name a folder: promptforge init NAME")
 
 
@@ -107,7 +108,8 @@ def place(root: Path, contents: Mapping[str, bytes]) -> Scaffold:
 
 
 def _exists(path: Path) -> bool:
-    return path.exists() or path.is_symlink()
+    """Whether anything is there, be it a link to nowhere; false where it cannot be told: then writing will say why."""
+    return os.path.lexists(path)
 
 
 def _lacks(path: Path, ours: bytes) -> tuple[str, ...]:
@@ -134,9 +136,9 @@ def _in_the_way(root: Path, path: str, content: bytes) -> str:
 
 def _write(root: Path, contents: Mapping[Path, tuple[bytes, bool]]) -> None:
     folders = dict.fromkeys(f for path in contents for f in (path.parent, *path.parent.parents))
-    ours = sorted((f for f in folders if not f.exists()), key=lambda f: len(f.parts), reverse=True)
+    ours = sorted((f for f in folders if not _exists(f)), key=lambda f: len(f.parts), reverse=True)
     private = root / ".promptforge"
-    ours_too = not private.exists()
+    ours_too = not _exists(private)
     try:
         try:
             root.mkdir(parents=True, exist_ok=True)
