@@ -24,7 +24,8 @@ class _Dumper(yaml.CSafeDumper):
 
 
 _Dumper.add_representer(
-    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
 )
 
 
@@ -57,7 +58,12 @@ def generate(folder: Path, agents: int, facts: int) -> None:
     for path in (script, project / "knowledge", project / "agents", project / "fewshot"):
         path.mkdir(parents=True, exist_ok=True)
     (script / "knowledge.yaml").write_text(
-        dump({t: {str(f["name"]): {c: v for c, v in f.items() if c != "name"} for f in rows} for t, rows in knowledge.items()})
+        dump(
+            {
+                t: {str(f["name"]): {c: v for c, v in f.items() if c != "name"} for f in rows}
+                for t, rows in knowledge.items()
+            }
+        )
     )
     for table, rows in knowledge.items():
         (project / "knowledge" / f"{table}.yaml").write_text(dump({table: rows}))
@@ -69,7 +75,9 @@ def generate(folder: Path, agents: int, facts: int) -> None:
     examples: list[dict[str, object]] = []
     for number in range(agents):
         name = f"agent-{number:05d}"
-        uses = {t: [str(f["name"]) for f in chance.sample(rows, min(PICKED, len(rows)))] for t, rows in knowledge.items()}
+        uses = {
+            t: [str(f["name"]) for f in chance.sample(rows, min(PICKED, len(rows)))] for t, rows in knowledge.items()
+        }
         role = f"operator of the {words(chance, 2)}"
         persona = f"You are {name}, {role}.\nYou look after {words(chance, 25)}.\nNever guess: {words(chance, 12)}.\n"
         shots = [(f"Which {words(chance, 1)} is on {words(chance, 1)} {n}?", f"It is {words(chance, 10)}.\nCheck: {words(chance, 15)}: done {n}.\n") for n in range(3)]  # fmt: skip
@@ -78,7 +86,9 @@ def generate(folder: Path, agents: int, facts: int) -> None:
         (project / "agents" / f"{name}.yaml").write_text(
             dump({"name": name, "role": role, "model": "local", "persona": persona, "sections": sections})
         )
-        examples += [{"id": f"{name}-{n}", "agents": [name], "user": q, "assistant": a} for n, (q, a) in enumerate(shots)]
+        examples += [
+            {"id": f"{name}-{n}", "agents": [name], "user": q, "assistant": a} for n, (q, a) in enumerate(shots)
+        ]
     (script / "agents.yaml").write_text(dump(listed))
     for start in range(0, len(examples), 300):
         (project / "fewshot" / f"part-{start:06d}.yaml").write_text(dump({"examples": examples[start : start + 300]}))

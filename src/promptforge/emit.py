@@ -1,7 +1,7 @@
 """Plain data to stable YAML that a 1.1 and a 1.2 reader understand alike.
 
-By hand, because a prompt must come back byte for byte and be readable as a `|` block: PyYAML writes one long quoted line
-as soon as any line ends in a space, and takes ten times as long.
+By hand, because a prompt must come back byte for byte and be readable as a `|` block: PyYAML writes one long quoted
+line as soon as any line ends in a space, and takes ten times as long.
 """
 
 import re

@@ -82,7 +82,7 @@ def load_tokenizer(
         return _Plain(name=spec, counter=_estimate, margin=_ESTIMATE_MARGIN)
     if kind == "tiktoken" and target in _VOCABULARIES:
         counter = _openai_counter(_VOCABULARIES[target], environ)
-        return _Plain(name=spec, counter=counter, message_tokens=3, reply_tokens=3)
+        return _Plain(name=spec, counter=counter, message_tokens=3, reply_tokens=2)
     if kind == "tiktoken":
         raise TokenizerError(f"tiktoken has no encoding '{target}'", hint=did_you_mean(target, _VOCABULARIES))
     if kind == "hf" and target:
@@ -116,9 +116,9 @@ def count_chat(tokenizer: Tokenizer, messages: Sequence[Message], runtime: Mappi
 class _Plain:
     """Adds a fixed overhead to the contents of a chat.
 
-    OpenAI's is 3 tokens and the role's for each message, and 3 that open the reply (OpenAI cookbook, "How to count
-    tokens with tiktoken", github.com/openai/openai-cookbook). Of a model that we know nothing of we assume 4 and 5,
-    no less than ChatML, Llama 3 and Gemma take.
+    OpenAI's is 3 tokens and the role's for each message, and 2 and the role's to open the reply (OpenAI cookbook, "How
+    to count tokens with tiktoken", github.com/openai/openai-cookbook). Of a model that we know nothing of we assume 4
+    and 4, no less than ChatML, Llama 3 and Gemma take.
     """
 
     name: str
@@ -126,7 +126,7 @@ class _Plain:
     margin: str = ""
     warnings: tuple[str, ...] = ()
     message_tokens: int = 4
-    reply_tokens: int = 5
+    reply_tokens: int = 4
 
     @property
     def exact(self) -> bool:
@@ -137,7 +137,7 @@ class _Plain:
 
     def chat(self, messages: Sequence[Message]) -> int:
         contents = sum(self.count(role) + self.count(content) for role, content in messages)
-        return contents + len(messages) * self.message_tokens + self.reply_tokens
+        return contents + len(messages) * self.message_tokens + self.count("assistant") + self.reply_tokens
 
 
 def _well_formed(text: str) -> str:

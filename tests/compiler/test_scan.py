@@ -338,7 +338,7 @@ NOTHING = [
     ("url", "rtsp://admin:${CAM_PASSWORD}@192.0.2.31/1"),
     ("url", "https://user:password@host.example/path"),
     ("email", "mara@manor.example"),
-    ("notes", "the script sets self.password = password"),
+    ("notes", "the script sets self.password = cleartext_password"),
     ("notes", "calls login(user, password=auth[1])"),
     ("notes", "next_token = self.route53resolver_backend.list_resolver_endpoints(x)"),
     ("notes", "the default password is the phone number of the owner"),
@@ -560,6 +560,13 @@ def test_a_whole_file_is_suspicious_where_a_value_of_it_could_be(raw):
 def test_an_ordinary_file_is_cleared(raw):
     """Names, addresses, lists and comments of a common file do not lead to a second look."""
     assert not suspicious(raw)
+
+
+@pytest.mark.parametrize("need", sorted({need for rule in (*SECRETS, *INSTRUCTIONS, *COLUMNS) for need in rule.needs}))
+def test_no_need_of_a_rule_is_passed_over_in_a_file(need):
+    """Each word that a rule rests on makes a file suspicious, in any case and folded between its words."""
+    for spelled in (need, need.upper(), need.replace(" ", "\n  ")):
+        assert suspicious(f"notes: {spelled}\nname: x\n")
 
 
 PIECES = st.sampled_from(

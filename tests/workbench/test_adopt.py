@@ -77,7 +77,7 @@ def bodies(draw: Any) -> Any:
 
 @given(prompts=st.dictionaries(names, bodies(), min_size=1, max_size=4))
 @example(prompts={"windu": "\n"})
-@example(prompts={"windu": {"system": " ", "messages": [{"role": "user", "content": "{{\r{%"}, {"role": "assistant", "content": "{"}]}})
+@example(prompts={"windu": {"system": " ", "messages": [{"role": "user", "content": "{{{\r{%"}, {"role": "assistant", "content": "{"}]}})
 def test_every_text_comes_back(prompts):
     """Whatever the texts, build gives system, messages and model back as PyYAML reads them."""
     with tempfile.TemporaryDirectory() as folder:

@@ -175,7 +175,7 @@ def _assemble(draft: Draft, kept: Sequence[int]) -> tuple[str, tuple[tuple[str, 
 
 
 def _segment(message: int, start: int, end: int, line: int, number: int, piece: Piece) -> Segment:
-    """`line` is that of the piece's first byte; the line breaks before its first line belong to no line of its source."""
+    """`line` is that of the piece's first byte; the breaks before its first line belong to no line of its source."""
     text, kind, file, source_line, step, facts, _, breaks, lead = piece
     last = line + breaks - (text[-1:] == "\n")
     return Segment(message, start, end, line + lead, last, number, kind, file, source_line, step, facts)

@@ -47,26 +47,47 @@ def _skeleton(text: bytes) -> bytes:
     return text.lower().translate(_READ_AS, _LEFT_OUT)
 
 
-def _stems(needs: Iterable[str]) -> Iterator[re.Pattern[bytes]]:
-    """One pattern for all needs with the same rarest letter.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """The needs with one rarest letter, searched for together."""
 
-    A pattern that begins with a letter makes `re` hop from one such letter to the next, as fast as `in` would, so the
-    rarest letter comes first and what stands before it in the word is looked back at.
-    """
-    by_letter: dict[int, set[bytes]] = {}
-    for stem in map(_skeleton, map(str.encode, needs)):
-        letter = min(stem, key=_RAREST_FIRST.index)
-        at = stem.index(letter)
-        before = b"(?<=%s)" % re.escape(stem) if at else b""
-        by_letter.setdefault(letter, set()).add(re.escape(stem[at + 1 :]) + before)
-    for letter, rest in by_letter.items():
-        yield re.compile(re.escape(bytes([letter])) + b"(?:%s)" % b"|".join(sorted(rest)))
+    hop: re.Pattern[bytes]
+    """For a skeleton. It begins with the letter, which makes `re` hop from one to the next as fast as `in` would, and
+    looks back at what stands before it."""
+    needs: tuple[tuple[bytes, re.Pattern[bytes] | None], ...]
+    """The stem of each need, and how it is spelled: a skeleton also holds `pin` for `pi, name`. A need of several words
+    may go on in the next piece of a file, so its stem is enough."""
+
+    def finds(self, skeleton: bytes, piece: bytes) -> bool:
+        """Whether a piece of a file holds one of the needs."""
+        if not self.hop.search(skeleton):
+            return False
+        return any(stem in skeleton and (not spelled or spelled.search(piece)) for stem, spelled in self.needs)
 
 
-def _spelled(needs: Iterable[str]) -> re.Pattern[bytes]:
-    """The same needs in the text itself: a skeleton also holds `pin` for `pi, name`."""
-    words = {"pin": b"pins?(?![a-z])", "human": rb"\n[ \t]*human:"}
-    return re.compile(b"|".join(words.get(n, re.escape(n.encode()).replace(rb"\ ", b"[^a-z]*")) for n in sorted(needs)))
+_WORDS = ("forget", "ignore", "key", "pin", "prompt", "psk", "token", "you")
+_SPELLED = {word: b"%s[rs]?(?![a-z])" % word.encode() for word in _WORDS}
+_SPELLED |= {
+    "human": rb"\n[ \t]*human:",
+    "pass": b"pass(?:word|wd|phrase|code|s?(?![a-z]))",
+    "pw": b"pw(?:d|s?(?![a-z]))",
+}
+
+
+def _searches(needs: Iterable[str]) -> Iterator[_Search]:
+    by_letter: dict[int, list[str]] = {}
+    for need in sorted(needs):
+        by_letter.setdefault(min(_skeleton(need.encode()), key=_RAREST_FIRST.index), []).append(need)
+    for letter, group in by_letter.items():
+        stems = [_skeleton(need.encode()) for need in group]
+        rest = {_after(stem, stem.index(letter)) for stem in stems}
+        hop = re.compile(re.escape(bytes([letter])) + b"(?:%s)" % b"|".join(sorted(rest)))
+        spelled = [None if " " in n else re.compile(_SPELLED.get(n) or re.escape(n.encode())) for n in group]
+        yield _Search(hop=hop, needs=tuple(zip(stems, spelled, strict=True)))
+
+
+def _after(stem: bytes, at: int) -> bytes:
+    return re.escape(stem[at + 1 :]) + (b"(?<=%s)" % re.escape(stem) if at else b"")
 
 
 _NEEDS = {"human"}.union(*(rule.needs for rule in _RULES), *(column.needs for column in COLUMNS))
@@ -75,8 +96,7 @@ _IN_FULL = {"act as", "code", "combin", "combo", "cred", "secret"}
 _FULL = re.compile(rb"c(?:ode(?!name)|omb[io]|re[dt]|t[^a-z]*(?:as|\Z))")
 """These are looked for in the text and not in its skeleton: a file of ports says codename in every line."""
 _IN_SKELETON = {need for need in _NEEDS if not any(part != need and part in need for part in _NEEDS)} - _IN_FULL
-_STEMS = tuple(_stems(_IN_SKELETON))
-_SPELLED = _spelled(_IN_SKELETON)
+_SEARCHES = tuple(_searches(_IN_SKELETON))
 _LONGEST = max(map(len, _NEEDS))
 _PIECE = 1 << 15
 
@@ -105,16 +125,15 @@ def suspicious(raw: str) -> bool:
         return True
     if "Assistant:" in raw and _TURN_LINE.search(raw):
         return True
-    hit, tail = False, b""
+    tail = b""
     for piece in _pieces(raw):
         if _FULL.search(piece):
             return True
         skeleton = tail + piece.translate(_READ_AS, _LEFT_OUT)
-        if 0 in skeleton:
+        if 0 in skeleton or any(search.finds(skeleton, piece) for search in _SEARCHES):
             return True
-        hit = hit or any(stem.search(skeleton) for stem in _STEMS)
         tail = skeleton[-_LONGEST:]
-    return hit and _SPELLED.search(raw.encode().lower()) is not None
+    return False
 
 
 def _pieces(raw: str) -> Iterator[bytes]:

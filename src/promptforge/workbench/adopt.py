@@ -27,7 +27,9 @@ _BUDGET = 6000
 _NO_LIMIT = 10**9
 _MODELINE = "# yaml-language-server: $schema={}schemas/{}.schema.json\n"
 _NOT_IN_NAMES = """: / \\ * ? [ ] { } # , & ! | > ' " % @ `"""
-_JINJA = re.compile(r"\{[{%#]|\r")
+_STARTS_JINJA = re.compile(r"\{[{%#]")
+_NEEDS_JINJA = re.compile(r"\{[{%#]|\{?\r")
+"""Jinja reads every end of a line as LF, and takes a brace before an expression for a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +230,9 @@ def _literal(text: str) -> str:
     >>> _literal("Dear {{ name }}")
     "Dear {{ '{{' }} name }}"
     """
-    if not re.search(r"\{[{%#]", text):
+    if not _STARTS_JINJA.search(text):
         return text
-    return _JINJA.sub(lambda match: "{{ '" + match[0].replace("\r", r"\r") + "' }}", text)
+    return _NEEDS_JINJA.sub(lambda match: "{{ '" + match[0].replace("\r", r"\r") + "' }}", text)
 
 
 def _stems(prompts: Sequence[_Prompt]) -> Iterator[str]:

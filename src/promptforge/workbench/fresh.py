@@ -66,8 +66,10 @@ def remember(
     others: Mapping[Path, bytes],
     private: Sequence[Path],
 ) -> None:
-    """Keep what `unchanged` needs. `inputs` and `others` (outputs, tokenizers) are by path; `today` if the day matters;
-    `private` are those of them that only the owner may read.
+    """Keep what `unchanged` needs.
+
+    `inputs` and `others` (outputs, tokenizers) are by path; `today` if the day matters; `private` are those of them
+    that only the owner may read.
 
     A memory that cannot be kept is no loss: the next build is made anew.
     """
