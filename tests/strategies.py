@@ -139,8 +139,8 @@ KEYS = {
 
 
 def _maybe(draw: Any, fact: dict[str, Any], column: str, strategy: st.SearchStrategy[Any], chance: int = 2) -> None:
-    """Give a fact a column once in `chance` times."""
-    if draw(st.integers(1, chance)) == 1:
+    """Give a fact a column once in `chance` times; a failing example shrinks towards not."""
+    if draw(st.integers(1, chance)) == chance:
         fact[column] = draw(strategy)
 
 
@@ -173,7 +173,7 @@ def _facts(draw: Any, levels: tuple[str, ...]) -> dict[str, list[dict[str, Any]]
     _own_tables(draw, tables, hosts)
     for facts in tables.values():
         for fact in facts:
-            if levels and draw(st.integers(0, 2)) == 0:
+            if levels and draw(st.integers(0, 2)) == 2:
                 fact["sensitivity"] = draw(st.sampled_from(levels))
             _maybe(draw, fact, "notes", st.one_of(words, nasty, texts), 5)
             _maybe(draw, fact, "tags", lists, 8)
@@ -225,7 +225,7 @@ def _knowledge(draw: Any, tables: dict[str, list[dict[str, Any]]]) -> dict[str, 
     files: dict[str, dict[str, Any]] = {}
     for name, facts in tables.items():
         as_mapping = name not in ("ports", "herbs", "logs") and draw(st.booleans())
-        cut = draw(st.integers(0, len(facts))) if draw(st.integers(0, 3)) == 0 else len(facts)
+        cut = draw(st.integers(0, len(facts))) if draw(st.integers(0, 3)) == 3 else len(facts)
         for part in (facts[:cut], facts[cut:]):
             if part:
                 body = files.setdefault(draw(st.sampled_from(_FILES)), {})
@@ -234,7 +234,7 @@ def _knowledge(draw: Any, tables: dict[str, list[dict[str, Any]]]) -> dict[str, 
                 else:
                     body[name] = {f[KEYS[name][0]]: _without(f, KEYS[name][0]) for f in part} if as_mapping else part
     for body in files.values():
-        if draw(st.integers(0, 4)) == 0:
+        if draw(st.integers(0, 4)) == 4:
             name = draw(st.sampled_from(sorted(body)))
             column = draw(st.sampled_from(["notes", "colour" if name == "hosts" else "alpha"]))
             body["_defaults"] = {name: {column: draw(st.one_of(words, nasty, numbers))}}
@@ -333,7 +333,7 @@ def _fewshot(draw: Any, spec: Spec, facts: list[tuple[str, dict[str, Any]]]) -> 
     agents = [agent["name"] for agent in spec["agents"].values()]
     for number in range(draw(st.integers(0, 5))):
         example: dict[str, Any] = {"id": f"example-{number}"}
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 3)) == 3:
             example["agents"] = draw(st.lists(st.sampled_from(agents), min_size=1, max_size=2, unique=True))
         if draw(st.booleans()):
             example["tags"] = draw(st.lists(st.sampled_from(["net", "home", "ops"]), min_size=1, unique=True))
@@ -380,7 +380,7 @@ def _where(draw: Any, table: str, facts: list[tuple[str, dict[str, Any]]]) -> di
         known = [one for value in known for one in (value if isinstance(value, list) else [value])]
         some = st.one_of(st.sampled_from(known or [None]), st.sampled_from(known or [None]), words, plains, st.none())
         wanted = draw(st.one_of(some, some, st.lists(some, min_size=1, max_size=3)))
-        where[".".join(steps)] = {"not": wanted} if draw(st.integers(0, 2)) == 0 else wanted
+        where[".".join(steps)] = {"not": wanted} if draw(st.integers(0, 2)) == 2 else wanted
     return where
 
 
@@ -407,7 +407,7 @@ def _section(draw: Any, spec: Spec, facts: list[tuple[str, dict[str, Any]]], *, 
     if kind != "template":
         _maybe(draw, section, "title", st.one_of(words, nasty.filter(bool)), 4)
     _maybe(draw, section, "priority", st.integers(0, 100))
-    if draw(st.integers(1, required)) == 1:
+    if draw(st.integers(1, required)) == required:
         section["required"] = True
     return section
 
@@ -453,7 +453,7 @@ def projects(draw: Any, *, levels: tuple[str, ...] | None = None, tight: bool | 
     config: dict[str, Any] = {"name": "made", "models": copy.deepcopy(MODELS), "ignore": {"PF521": "*"}}
     _maybe(draw, config, "table", st.sampled_from(["markdown", "csv", "kv"]), 3)
     _maybe(draw, config, "runtime", st.just({"user_name": {"max_tokens": 8}}))
-    if draw(st.integers(0, 5)) == 0:
+    if draw(st.integers(0, 5)) == 5:
         config["clearance"] = {"cloud": draw(st.sampled_from(["public", "private"]))}
     if tight:
         _maybe(draw, config, "budget", st.integers(120, 800))
@@ -467,7 +467,7 @@ def projects(draw: Any, *, levels: tuple[str, ...] | None = None, tight: bool | 
     if open_facts and draw(st.booleans()):
         names = list(config.get("runtime", {}))
         spec["templates"]["rules.md.j2"] = draw(_text(open_facts if draw(st.integers(0, 5)) else facts, names, 4)) + "\n"
-    if draw(st.integers(0, 2)) == 0:
+    if draw(st.integers(0, 2)) == 2:
         config["sections"] = draw(sections_of(spec, facts))
     for number, name in enumerate(draw(st.lists(st.sampled_from(_NAMES), unique=True, min_size=1, max_size=3))):
         spec["agents"][f"agent{number}.yaml"] = draw(_agent(spec, name, facts, tight=tight))
@@ -792,7 +792,7 @@ def _edit_runtime(draw: Any, spec: Spec) -> None:
 
 
 def _edit_default_sections(draw: Any, spec: Spec) -> None:
-    if draw(st.integers(0, 4)) == 0:
+    if draw(st.integers(0, 4)) == 4:
         spec["config"].pop("sections", None)
     else:
         spec["config"]["sections"] = draw(sections_of(spec, facts_of(spec), required=20))

@@ -340,6 +340,8 @@ NOTHING = [
     ("email", "mara@manor.example"),
     ("notes", "the script sets self.password = cleartext_password"),
     ("notes", "calls login(user, password=auth[1])"),
+    ("notes", "calls login(user, password=password)"),
+    ("notes", "tokens = parser4.CommonTokenStream(lex)"),
     ("notes", "next_token = self.route53resolver_backend.list_resolver_endpoints(x)"),
     ("notes", "the default password is the phone number of the owner"),
     ("notes", "PWD: '/home/mara'"),

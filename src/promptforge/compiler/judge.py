@@ -259,7 +259,7 @@ _INSTRUCTS = "PF520"
 def _secrets_in_texts(loaded: Loaded) -> Iterator[Diagnostic]:
     """Personas, titles and examples. They are there to instruct a model, so that is not held against them."""
     for document in (*loaded.agents.values(), *loaded.fewshot.values()):
-        if suspicious(document.text):
+        if suspicious(document.text, orders=False):
             for path, value in _texts(document.data, ()):
                 for finding in scan(value, name=str(path[-1])):
                     if finding.code != _INSTRUCTS:

@@ -13,9 +13,42 @@ _GAP = "(?:[\\s\xa0\u2000-\u200a\u202f\u205f\u3000*]+)"
 _EITHER_CASE = re.ASCII | re.IGNORECASE
 
 
-def prose(pattern: str) -> re.Pattern[str]:
+class Pattern:
+    """A pattern that is compiled at its first use: most files are clean, and compiling all of them takes longer."""
+
+    __slots__ = ("_compiled", "_flags", "_source")
+
+    def __init__(self, source: str, flags: int = 0) -> None:
+        self._source, self._flags = source, flags
+        self._compiled: re.Pattern[str] | None = None
+
+    @property
+    def compiled(self) -> re.Pattern[str]:
+        """The pattern itself."""
+        if self._compiled is None:
+            self._compiled = re.compile(self._source, self._flags)
+        return self._compiled
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Search a text, as `re.search` does."""
+        return self.compiled.search(text)
+
+    def match(self, text: str, at: int = 0) -> re.Match[str] | None:
+        """Match a text from an offset."""
+        return self.compiled.match(text, at)
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """Match a whole text."""
+        return self.compiled.fullmatch(text)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Find all matches."""
+        return self.compiled.finditer(text)
+
+
+def prose(pattern: str) -> Pattern:
     """A pattern for running text, with its gaps written as spaces."""
-    return re.compile(pattern.replace(" ", _GAP), _EITHER_CASE)
+    return Pattern(pattern.replace(" ", _GAP), _EITHER_CASE)
 
 
 def _words(words: str) -> frozenset[str]:
@@ -29,7 +62,7 @@ class Rule:
     code: str
     what: str
     """What the message says was seen."""
-    pattern: re.Pattern[str]
+    pattern: Pattern
     """Its group `secret` is the place of the finding; without such a group the whole match is."""
     needs: tuple[str, ...] = ()
     """Every text that the pattern matches holds one of these, as words that follow each other.
@@ -49,7 +82,7 @@ class Column:
 
     code: str
     what: str
-    name: re.Pattern[str]
+    name: Pattern
     """For the name in small letters, its words joined by `_`."""
     needs: tuple[str, ...]
     """As for a rule, but for the name."""
@@ -58,7 +91,7 @@ class Column:
 
 # ---- Judging a value -------------------------------------------------------------------------------------------------
 
-PLACEHOLDER = re.compile(
+PLACEHOLDER = Pattern(
     r"""(?xs)
     (?i:env|file|vault|secrets?|op|keychain|keyring|sops|bws|ref)[:/]\S*   # where it is kept, for a machine
     | !\w+(?:\s+\S+)?                                                      # Home Assistant's `!secret NAME`
@@ -88,7 +121,7 @@ NOT_A_PASSWORD = NO_SECRET | _words(
 )
 """Words that end the sentence "the password is …" and give nothing away."""
 
-TECHNICAL = re.compile(
+TECHNICAL = Pattern(
     r"(?:1password|\dfa|wpa\d\S*|sha-?\d+|md5|keepass\w*|oauth\d?|base\d+|utf-?\d+|ed25519|ipv\d|v?\d{1,3}(?:\.\d{1,5})+"
     r"|v\d+|\d+(?:st|nd|rd|th)|\d+-[a-z]+|\d{4}-\d\d(?:-\d\d)?|\d{1,2}:\d\d|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|\S*://\S*"
     r"|(?:[.~]|\.\.)?/\S*|[a-z_][\w.]*[\[(]\S*|(?:self|[a-z]\w+)[._]\w*(?:pass(?:word|wd)?|pwd|pw|key|token))",
@@ -104,7 +137,7 @@ ELSEWHERE = prose(
 )
 """Says where a secret is kept or what becomes of it, not what it is."""
 
-UNIT = re.compile(
+UNIT = Pattern(
     r"[\s\xa0-]*(?:(?:more|other|new|old|random)\s+)?(?:bits?|bytes?|characters?|chars?|codes?|days?|digits?|entries"
     r"|figures?|hours?|letters?|lines?|minutes?|months?|numbers?|people|seconds?|slots?|symbols?|tags?|times?|tries"
     r"|users?|weeks?|words?|years?|ms|s|%|\xb0)(?!\w)",
@@ -112,7 +145,7 @@ UNIT = re.compile(
 )
 """What follows a number that counts something."""
 
-NOT_A_CODE = re.compile(
+NOT_A_CODE = Pattern(
     r"(?:airport|area|article|bar|batch|blink|boot|build|calling|char|class|colou?r|commit|country|currency|customer"
     r"|data|device|diagnostic|dial+ing|discount|epsg|error|event|exit|fault|firmware|gpio|http|iata|icd|icon|input|iso"
     r"|item|language|led|model|morse|op|order|output|part|post(?:al)?|product|promo|qr|reason|ref(?:erence)?|region"
@@ -131,9 +164,9 @@ LOGIN_ROLES = _words(
 )
 """The second half of a pair like root/admin that names a role or a way in."""
 
-WIREGUARD = re.compile(r"(?<![A-Za-z0-9+/=-])[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=(?![\w=])")
-PRIVATE_NEARBY = re.compile(r"private|privkey|secret|wireguard|(?<![a-z])wg|key", _EITHER_CASE)
-PUBLIC_NEARBY = re.compile(
+WIREGUARD = Pattern(r"(?<![A-Za-z0-9+/=-])[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=(?![\w=])")
+PRIVATE_NEARBY = Pattern(r"private|privkey|secret|wireguard|(?<![a-z])wg|key", _EITHER_CASE)
+PUBLIC_NEARBY = Pattern(
     r"pub(?:lic|[\s_-]?key)|peer|fingerprint|host[\s_-]?key|sha-?\d|digest|hash|checksum|integrity", _EITHER_CASE
 )
 
@@ -149,7 +182,7 @@ _LOCKED = (
 
 
 def _column(code: str, what: str, name: str, needs: tuple[str, ...], proof: str) -> Column:
-    return Column(code=code, what=what, name=re.compile(name), needs=needs, proof=proof)
+    return Column(code=code, what=what, name=Pattern(name), needs=needs, proof=proof)
 
 
 COLUMNS = (
@@ -200,11 +233,11 @@ COLUMNS = (
 
 
 def _key(what: str, pattern: str, *needs: str) -> Rule:
-    return Rule(code="PF510", what=what, pattern=re.compile(pattern, re.ASCII), needs=needs)
+    return Rule(code="PF510", what=what, pattern=Pattern(pattern, re.ASCII), needs=needs)
 
 
 def _token(what: str, pattern: str, *needs: str, proof: str = "random") -> Rule:
-    compiled = re.compile(rf"(?<![\w-])(?:{pattern})", re.ASCII)
+    compiled = Pattern(rf"(?<![\w-])(?:{pattern})", re.ASCII)
     return Rule(code="PF511", what=what, pattern=compiled, needs=needs, proof=proof)
 
 
@@ -213,7 +246,7 @@ _IS = (
     r"|\s*(?:[:=]|->|\u2192|=>)) ?)"
 )
 _FOR = r"(?: (?:for|of|to|on|at|in) [^.;:=\n]{1,40}?)?"
-_LONG = r"[\"'`]?(?P<secret>[\w\-.~+/]{16,512}={0,2})"
+_LONG = r"[\"'`]?(?P<secret>[\w\-.~+/]{16,512}+={0,2}+)(?!\()"
 
 _KEYS = (
     _key(

@@ -115,6 +115,8 @@ def _password(match: re.Match[str]) -> bool:
     secret, after = match["secret"], match.string[match.end("secret") :]
     if PLACEHOLDER.fullmatch(secret) or TECHNICAL.fullmatch(secret) or secret.lower() in NOT_A_PASSWORD:
         return False
+    if "=" in match[0] and match[0].lower().startswith(secret.lower()):
+        return False  # code: `password=password`
     if _is_strong(secret, after) or (match["quote"] and len(secret) > 2):
         return True
     plain = _PLAIN_WORD.fullmatch(secret) and not _DESCRIBES.fullmatch(secret)

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from promptforge.compiler.injections import INSTRUCTIONS, MARKERS, UNSEEN
 from promptforge.compiler.patterns import COLUMNS, PRIVATE_NEARBY, PUBLIC_NEARBY, SECRETS, WIREGUARD, Column, Rule
@@ -90,13 +91,23 @@ def _after(stem: bytes, at: int) -> bytes:
     return re.escape(stem[at + 1 :]) + (b"(?<=%s)" % re.escape(stem) if at else b"")
 
 
-_NEEDS = {"human"}.union(*(rule.needs for rule in _RULES), *(column.needs for column in COLUMNS))
+_SECRET_NEEDS = {"human"}.union(*(rule.needs for rule in SECRETS), *(column.needs for column in COLUMNS))
+_NEEDS = _SECRET_NEEDS.union(*(rule.needs for rule in INSTRUCTIONS))
 """What a file must hold to hold any secret, instruction or turn of a chat at all."""
 _IN_FULL = {"act as", "code", "combin", "combo", "cred", "secret"}
 _FULL = re.compile(rb"c(?:ode(?!name)|omb[io]|re[dt]|t[^a-z]*(?:as|\Z))")
 """These are looked for in the text and not in its skeleton: a file of ports says codename in every line."""
-_IN_SKELETON = {need for need in _NEEDS if not any(part != need and part in need for part in _NEEDS)} - _IN_FULL
-_SEARCHES = tuple(_searches(_IN_SKELETON))
+
+
+def _in_skeleton(needs: set[str]) -> set[str]:
+    return {need for need in needs if not any(part != need and part in need for part in needs)} - _IN_FULL
+
+
+@cache
+def _all_searches(orders: bool) -> tuple[_Search, ...]:
+    return tuple(_searches(_in_skeleton(_NEEDS if orders else _SECRET_NEEDS)))
+
+
 _LONGEST = max(map(len, _NEEDS))
 _PIECE = 1 << 15
 
@@ -111,8 +122,10 @@ _SIGNS = (
 _TURN_LINE = re.compile(r"\n[ \t]*Assistant:")
 
 
-def suspicious(raw: str) -> bool:
+def suspicious(raw: str, *, orders: bool = True) -> bool:
     """Whether a value of a YAML file with this text could have a finding. False is certain, True is not.
+
+    Without `orders` text that instructs a model (PF520) does not count: a persona is there for that.
 
     >>> suspicious("- {host: mini, port: 1337, codename: LEET, service: Council MLX, mac: 00:00:5E:00:53:21}")
     False
@@ -125,12 +138,12 @@ def suspicious(raw: str) -> bool:
         return True
     if "Assistant:" in raw and _TURN_LINE.search(raw):
         return True
-    tail = b""
+    tail, searches = b"", _all_searches(orders)
     for piece in _pieces(raw):
         if _FULL.search(piece):
             return True
         skeleton = tail + piece.translate(_READ_AS, _LEFT_OUT)
-        if 0 in skeleton or any(search.finds(skeleton, piece) for search in _SEARCHES):
+        if 0 in skeleton or any(search.finds(skeleton, piece) for search in searches):
             return True
         tail = skeleton[-_LONGEST:]
     return False
@@ -246,7 +259,7 @@ _EXCERPT = 60
 
 def _matches(rule: Rule, text: str) -> Iterator[Finding]:
     proof = PROOFS[rule.proof]
-    group = "secret" if "secret" in rule.pattern.groupindex else 0
+    group = "secret" if "secret" in rule.pattern.compiled.groupindex else 0
     for match in rule.pattern.finditer(text):
         if not proof(match):
             continue
