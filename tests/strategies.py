@@ -7,10 +7,12 @@ A project is first plain data (a *spec*: file to tables, agents, examples), whic
 import copy
 import datetime
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from promptforge.compiler.build import Build, compile_project
@@ -24,6 +26,11 @@ class Plain(str):
     """A text that is written without quotes."""
 
     __slots__ = ()
+
+
+def tries(count: int) -> settings:
+    """So many examples; TIMES=20 in the environment tries twenty times as many."""
+    return settings(max_examples=count * int(os.environ.get("TIMES", "1")))
 
 
 def compiled(spec: Spec) -> Build:

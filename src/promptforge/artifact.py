@@ -20,12 +20,19 @@ __all__ = [
     "Entry",
     "FactRecord",
     "SectionRecord",
+    "agent_member",
+    "agent_yaml",
+    "committed_line",
     "committed_lock",
+    "fact_member",
+    "lock_member",
     "lock_text",
     "prompt_digest",
     "prompts_text",
     "read_artifact",
     "read_committed_lock",
+    "read_entry",
+    "reader_row",
     "without",
 ]
 
@@ -129,10 +136,11 @@ def prompt_digest(prompt: Prompt) -> str:
 
 def prompts_text(artifact: Artifact) -> str:
     """agent_prompts.yaml: a mapping of agent to what is sent. No timestamp: the same inputs give the same bytes."""
-    return "".join(_entry_yaml(entry) for entry in artifact.entries.values()) or "{}\n"
+    return "".join(agent_yaml(entry) for entry in artifact.entries.values()) or "{}\n"
 
 
-def _entry_yaml(entry: Entry) -> str:
+def agent_yaml(entry: Entry) -> str:
+    """An agent's part of agent_prompts.yaml."""
     prompt = entry.enriched
     body: dict[str, object] = {"system": prompt.system}
     if prompt.messages:
@@ -145,10 +153,15 @@ def _entry_yaml(entry: Entry) -> str:
 def committed_lock(artifact: Artifact) -> str:
     """promptforge.lock: one line for each agent."""
     head = "# The digest of each prompt, written by promptforge build. Commit it: build --check compares with it.\n"
-    digests: dict[str, object] = {
-        name: f"sha256:{prompt_digest(entry.enriched)}" for name, entry in sorted(artifact.entries.items())
-    }
-    return head + emit({"version": LOCK_VERSION, "agents": digests})
+    if not artifact.entries:
+        return head + emit({"version": LOCK_VERSION, "agents": {}})
+    lines = "".join(committed_line(entry) for _, entry in sorted(artifact.entries.items()))
+    return f"{head}{emit({'version': LOCK_VERSION})}agents:\n{lines}"
+
+
+def committed_line(entry: Entry) -> str:
+    """An agent's line of promptforge.lock."""
+    return emit({entry.name: f"sha256:{prompt_digest(entry.enriched)}"}, indent=1)
 
 
 def lock_text(artifact: Artifact, *, output: str, prompts: str) -> str:
@@ -161,23 +174,36 @@ def lock_text(artifact: Artifact, *, output: str, prompts: str) -> str:
         "inputs": artifact.inputs,
         "tables": artifact.tables,
         "segment": _SEGMENT,
-        "readers": [[r.kind, r.id, r.span.file, r.span.line, sorted(r.facts), r.digest] for r in artifact.readers],
+        "readers": [reader_row(reader) for reader in artifact.readers],
     }
-    facts = {id_: [f.file, f.line, f.level, f.values] for id_, f in artifact.facts.items()}
-    lines = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
-    lines.append(f'"facts": {_members(facts)}')
     quote = _Quote()
-    entries = (f"{_json(name)}: {_entry_json(entry, quote)}" for name, entry in artifact.entries.items())
-    lines.append('"agents": {\n' + ",\n".join(entries) + "\n}")
+    lines = [lock_member(key, value) for key, value in head.items()]
+    lines.append(_members("facts", (fact_member(id_, fact) for id_, fact in artifact.facts.items())))
+    lines.append(_members("agents", (agent_member(entry, quote) for entry in artifact.entries.values())))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _members(mapping: Mapping[str, object]) -> str:
-    """A mapping with one line a member, so that two locks can be compared."""
-    return "{\n" + ",\n".join(f"{_json(key)}: {_json(value)}" for key, value in mapping.items()) + "\n}"
+def _members(key: str, members: Iterable[str]) -> str:
+    """A mapping with one line a member, so that two locks can be compared, and one be made from the last."""
+    return f'"{key}": {{\n' + ",\n".join(members) + "\n}"
+
+
+def lock_member(key: str, value: object) -> str:
+    """A line of the lock."""
+    return f"{_json(key)}: {_json(value)}"
+
+
+def reader_row(reader: Reader) -> list[object]:
+    """A reader as the lock keeps it."""
+    return [reader.kind, reader.id, reader.span.file, reader.span.line, sorted(reader.facts), reader.digest]
+
+
+def fact_member(id_: str, fact: FactRecord) -> str:
+    """A fact's line of the lock."""
+    return lock_member(id_, [fact.file, fact.line, fact.level, fact.values])
 
 
 class _Quote(dict[object, str]):
@@ -188,8 +214,9 @@ class _Quote(dict[object, str]):
         return made
 
 
-def _entry_json(entry: Entry, quote: _Quote) -> str:
-    """One agent as JSON, on one line; the segments, which are nearly all of it, written by hand."""
+def agent_member(entry: Entry, quote: "_Quote | None" = None) -> str:
+    """An agent's line of the lock; the segments, which are nearly all of it, written by hand."""
+    quote = _Quote() if quote is None else quote
     settings = {
         "file": entry.file,
         "role": entry.role,
@@ -204,7 +231,7 @@ def _entry_json(entry: Entry, quote: _Quote) -> str:
         "sections": [[s.kind, s.name, s.label, s.file, s.line, s.priority, s.required] for s in entry.sections],
     }
     variants = ",".join(f"{_json(name)}:{_prompt_json(prompt, quote)}" for name, prompt in entry.variants.items())
-    return f'{_json(settings)[:-1]},"variants":{{{variants}}}}}'
+    return f'{_json(entry.name)}: {_json(settings)[:-1]},"variants":{{{variants}}}}}'
 
 
 def _prompt_json(prompt: Prompt, quote: _Quote) -> str:
@@ -269,7 +296,7 @@ def _artifact(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Artifact:
     return Artifact(
         name=raw["name"],
         version=raw["promptforge"],
-        entries={name: _entry(name, entry, data[name]) for name, entry in raw["agents"].items()},
+        entries={name: read_entry(name, entry, data[name]) for name, entry in raw["agents"].items()},
         facts=facts,
         tables=raw["tables"],
         readers=tuple(
@@ -280,7 +307,8 @@ def _artifact(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Artifact:
     )
 
 
-def _entry(name: str, raw: Mapping[str, Any], sent: Mapping[str, Any]) -> Entry:
+def read_entry(name: str, raw: Mapping[str, Any], sent: Mapping[str, Any]) -> Entry:
+    """An agent from its line of the lock and its part of agent_prompts.yaml, both as plain data."""
     messages = tuple((m["role"], m["content"]) for m in sent.get("messages", ()))
     variants = {}
     for variant, prompt in raw["variants"].items():

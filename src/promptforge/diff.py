@@ -194,7 +194,9 @@ def _order(one: Artifact, other: Artifact) -> dict[str, list[str]]:
 def _settings(old: Artifact, new: Artifact) -> Iterator[str]:
     before, after = _inputs(old), _inputs(new)
     for name in dict.fromkeys((*before, *after)):
-        if before.get(name) != after.get(name):
+        # What only one side uses differs only where its file does: another agent's choice is that agent's change.
+        both = name in before and name in after
+        if (before[name] != after[name]) if both else (old.inputs.get(name) != new.inputs.get(name)):
             yield name
     for name in dict.fromkeys((*old.tables, *new.tables)):
         if name in old.tables and name in new.tables and old.tables[name] != new.tables[name]:
@@ -208,14 +210,15 @@ def _inputs(artifact: Artifact) -> dict[str, str]:
 
 
 def _examples(old: Artifact, new: Artifact, facts: Iterable[FactChange]) -> Iterator[ExampleChange]:
-    changed = {id_ for fact in facts for id_ in fact.ids}
+    changed = {id_: fact.ids[0] for fact in facts for id_ in fact.ids}
     before = {r.id: r for r in old.readers if r.kind == "example"}
     after = {r.id: r for r in new.readers if r.kind == "example"}
     for id_ in dict.fromkeys((*before, *after)):
         one, other = before.get(id_), after.get(id_)
         reader = other or one
         assert reader is not None
-        touched = {*(one.facts if one else ()), *(other.facts if other else ())} & changed
+        rests_on = {*(one.facts if one else ()), *(other.facts if other else ())}
+        touched = {changed[fact] for fact in rests_on if fact in changed}
         change: Change | Literal["touched"]
         if one is None or other is None:
             change = "added" if one is None else "removed"

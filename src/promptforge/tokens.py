@@ -1,6 +1,6 @@
 """How many tokens a text or a chat costs: exactly where the tokenizer is known, else an estimate that errs high.
 
-No count ever needs the network. Owns tiktoken, tiktoken_ext, bpe_openai, rs_bpe and tokenizers; each loads when a
+No count ever needs the network. Owns tiktoken, bpe_openai and tokenizers; each loads when a
 tokenizer that needs it is loaded. Whoever counts often keeps the tokenizer: loading one takes up to a second.
 """
 
@@ -9,12 +9,11 @@ import hashlib
 import json
 import os
 import re
-import sys
 import tempfile
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
@@ -22,6 +21,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from promptforge.errors import PromptforgeError
+from promptforge.estimate import MARGIN, estimate
 from promptforge.source import did_you_mean
 
 __all__ = ["Message", "RenderChat", "Tokenizer", "TokenizerError", "count_chat", "load_tokenizer"]
@@ -40,6 +40,11 @@ _LINES_KEPT = 1 << 16
 
 class TokenizerError(PromptforgeError):
     """A tokenizer that cannot be had: no such name, no such file, no such package."""
+
+    def __init__(self, message: str, *, hint: str = "", absent: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.absent = absent
+        """Whether it only is not on this machine, so that an estimate may stand in for it."""
 
 
 class Tokenizer(Protocol):
@@ -61,6 +66,10 @@ class Tokenizer(Protocol):
     def warnings(self) -> tuple[str, ...]:
         """Reasons why the model's server may count otherwise."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files on disk that it was made from."""
+
     def count(self, text: str) -> int:
         """Tokens of a bare text."""
 
@@ -79,10 +88,10 @@ def load_tokenizer(
     """
     kind, _, target = spec.partition(":")
     if spec == "estimate":
-        return _Plain(name=spec, counter=_estimate, margin=_ESTIMATE_MARGIN)
+        return _Plain(name=spec, counter=estimate, margin=MARGIN)
     if kind == "tiktoken" and target in _VOCABULARIES:
         counter = _openai_counter(_VOCABULARIES[target], environ)
-        return _Plain(name=spec, counter=counter, message_tokens=3, reply_tokens=2)
+        return _Plain(name=spec, counter=counter, message_tokens=3, reply_tokens=3)
     if kind == "tiktoken":
         raise TokenizerError(f"tiktoken has no encoding '{target}'", hint=did_you_mean(target, _VOCABULARIES))
     if kind == "hf" and target:
@@ -95,10 +104,10 @@ def count_chat(tokenizer: Tokenizer, messages: Sequence[Message], runtime: Mappi
     """Tokens of a chat in which each literal `{{ name }}` of `runtime` is filled with at most that many tokens.
 
     A text with a placeholder is counted in pieces, each by itself, plus the most that the filling may have, plus 4
-    tokens for each of its two ends. The ends need them: byte pair merges know no words, so `Pennsylvania` is one
-    token, and with `rown` after it five. No bound can be proved (a filling may fall apart to its bytes), but among
-    10.8 million splices of words, tokens of the vocabulary and pieces of prompts, in three vocabularies, a splice
-    cost at most 7 tokens more than its three parts. For `estimate` 1 a boundary is proved (see there).
+    tokens for each of its two ends. The ends need them: to o200k ` Pennsylvania` is one token, `dream` is one, and
+    ` Pennsylvaniadream` seven. No bound can be proved (a filling may fall apart to its bytes), but of 10.8 million
+    splices of words, tokens of the vocabulary and pieces of prompts, in three vocabularies, none cost more than its
+    three parts and 7 tokens. For `estimate` 1 token an end is proved (see there).
     """
     total = tokenizer.chat(messages)
     if not runtime:
@@ -116,17 +125,18 @@ def count_chat(tokenizer: Tokenizer, messages: Sequence[Message], runtime: Mappi
 class _Plain:
     """Adds a fixed overhead to the contents of a chat.
 
-    OpenAI's is 3 tokens and the role's for each message, and 2 and the role's to open the reply (OpenAI cookbook, "How
-    to count tokens with tiktoken", github.com/openai/openai-cookbook). Of a model that we know nothing of we assume 4
-    and 4, no less than ChatML, Llama 3 and Gemma take.
+    OpenAI's is 3 tokens and the role's for each message, and 3 that open the reply (OpenAI cookbook, "How to count
+    tokens with tiktoken", github.com/openai/openai-cookbook). Of a model that we know nothing of we assume 4 and 5,
+    no less than ChatML, Llama 3 and Gemma take.
     """
 
     name: str
     counter: Counter
     margin: str = ""
     warnings: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
     message_tokens: int = 4
-    reply_tokens: int = 4
+    reply_tokens: int = 5
 
     @property
     def exact(self) -> bool:
@@ -137,7 +147,7 @@ class _Plain:
 
     def chat(self, messages: Sequence[Message]) -> int:
         contents = sum(self.count(role) + self.count(content) for role, content in messages)
-        return contents + len(messages) * self.message_tokens + self.count("assistant") + self.reply_tokens
+        return contents + len(messages) * self.message_tokens + self.reply_tokens
 
 
 def _well_formed(text: str) -> str:
@@ -157,17 +167,8 @@ _CARRIED = ("o200k_base", "cl100k_base")
 def _openai_counter(vocabulary: str, environ: Mapping[str, str]) -> Counter:
     """The fastest counter at hand; all give the same numbers (a test says so)."""
     if vocabulary in _CARRIED:
-        return _rs_bpe(vocabulary) or _bpe_openai(vocabulary) or _tiktoken(vocabulary, environ)
+        return _bpe_openai(vocabulary) or _tiktoken(vocabulary, environ)
     return _tiktoken(vocabulary, environ)
-
-
-def _rs_bpe(vocabulary: str) -> Counter | None:
-    try:
-        from rs_bpe.bpe import openai
-    except ImportError:
-        return None
-    counter: Counter = getattr(openai, vocabulary)().count
-    return counter
 
 
 def _bpe_openai(vocabulary: str) -> Counter | None:
@@ -225,7 +226,9 @@ def _ranks(url: str, sha256: str, environ: Mapping[str, str]) -> dict[bytes, int
             fields = content.split()
             return dict(zip(map(a2b_base64, fields[::2]), map(int, fields[1::2]), strict=True))
     hint = f"fetch it once: curl -o {cached} {url}"
-    raise TokenizerError(f"the vocabulary {file} is neither in bpe-openai nor, whole, at {cached}", hint=hint)
+    raise TokenizerError(
+        f"the vocabulary {file} is neither in bpe-openai nor, whole, at {cached}", hint=hint, absent=True
+    )
 
 
 # --- Hugging Face ---------------------------------------------------------------------------------------------------
@@ -289,26 +292,35 @@ def _hugging_face(
         from tokenizers import Tokenizer as Encoder
     except ImportError as problem:
         message = f"'hf:{target}' needs the package tokenizers"
-        raise TokenizerError(message, hint="pip install 'promptforge[hf]'") from problem
+        raise TokenizerError(message, hint="pip install 'promptforge[hf]'", absent=True) from problem
     path = _tokenizer_path(target, root, environ)
     try:
         content = path.read_bytes()
         encoder = Encoder.from_buffer(content)
     except (OSError, ValueError) as problem:
-        raise TokenizerError(f"{path} is no tokenizer: {problem}") from problem
+        raise TokenizerError(f"{_shown(path, root)} is no tokenizer: {problem}") from problem
     encoder.no_truncation()  # some files carry the limit and the padding of a training
     encoder.no_padding()
-    config = _read_json(path.parent / "tokenizer_config.json")
+    config = _read_json(path.parent / "tokenizer_config.json", root)
     name = f"hf:{hashlib.sha256(content).hexdigest()[:12]}"
-    counter, warnings = _hf_counter(encoder), _hf_warnings(encoder, config, path.parent)
+    counter = _hf_counter(encoder)
+    warnings = _hf_warnings(encoder, config, _read_json(path.parent / "config.json", root))
+    beside = ("tokenizer_config.json", "config.json", "chat_template.jinja")
+    files = (path, *(place for name_ in beside if (place := path.parent / name_).is_file()))
     template = _chat_template(path.parent, config)
     if not template or render_chat is None:
         margin = "a chat's overhead is assumed: no chat template"
-        return _Plain(name=name, counter=counter, warnings=warnings, margin=margin)
+        return _Plain(name=name, counter=counter, warnings=warnings, margin=margin, files=files)
     specials = {key: _special(config.get(key)) for key in ("bos_token", "eos_token", "pad_token", "unk_token")}
     variables = {**specials, "add_generation_prompt": True, "tools": None, "documents": None}
     tokenizer = _Templated(
-        name=name, counter=counter, warnings=warnings, template=template, variables=variables, render=render_chat
+        name=name,
+        counter=counter,
+        warnings=warnings,
+        files=files,
+        template=template,
+        variables=variables,
+        render=render_chat,
     )
     tokenizer.chat([("system", "A"), ("user", "B")])  # a template that renders nothing is found out now, not later
     return tokenizer
@@ -323,11 +335,11 @@ def _tokenizer_path(target: str, root: Path, environ: Mapping[str, str]) -> Path
     found = next((place for place in places if place.is_file()), None)
     if found:
         return found
-    message = f"no tokenizer.json for 'hf:{target}'; looked at {', '.join(map(str, dict.fromkeys(places)))}"
+    message = f"no tokenizer.json for 'hf:{target}'; looked at {', '.join(_shown(p, root) for p in places)}"
     if repository:
         hint = f"for a repository, fetch it once: hf download {target} tokenizer.json tokenizer_config.json"
-        raise TokenizerError(message + ", which is the Hugging Face cache", hint=hint)
-    raise TokenizerError(message, hint="the path is relative to the project")
+        raise TokenizerError(message + ", which is the Hugging Face cache", hint=hint, absent=True)
+    raise TokenizerError(message, hint="the path is relative to the project", absent=True)
 
 
 def _cached_snapshots(repository: str, environ: Mapping[str, str]) -> list[Path]:
@@ -341,11 +353,16 @@ def _cached_snapshots(repository: str, environ: Mapping[str, str]) -> list[Path]
     return [snapshots / commit / "tokenizer.json", *sorted(snapshots.glob("*/tokenizer.json"))]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _shown(path: Path, root: Path) -> str:
+    """A path as messages name it: from the project on, so that they are the same on every machine."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _read_json(path: Path, root: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_bytes()) if path.is_file() else {}
     except ValueError as problem:
-        raise TokenizerError(f"{path} is no JSON: {problem}") from problem
+        raise TokenizerError(f"{_shown(path, root)} is no JSON: {problem}") from problem
     return data if isinstance(data, dict) else {}
 
 
@@ -408,100 +425,9 @@ def _is_linewise(encoder: Any) -> bool:
     )
 
 
-def _hf_warnings(encoder: Any, config: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
+def _hf_warnings(encoder: Any, config: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[str, ...]:
     """The trap of Qwen 2: transformers (and so mlx_lm) puts its own pattern in place of the file's."""
-    kinds = (
-        str(config.get("tokenizer_class", "")).lower(),
-        str(_read_json(folder / "config.json").get("model_type", "")),
-    )
+    kinds = (str(config.get("tokenizer_class", "")).lower(), str(model.get("model_type", "")))
     if any(kind.startswith("qwen2") for kind in kinds) and _split_pattern(encoder) != _QWEN2:
         return ("transformers and mlx_lm split text by Qwen2's own pattern, tokenizer.json by another: counts differ",)
     return ()
-
-
-# --- The estimate ---------------------------------------------------------------------------------------------------
-
-_ESTIMATE_MARGIN = "errs high: about 30 % on English, 40 % on tables (15 % where a model reads digits one by one)"
-_LETTERS = (
-    "765684813088544371248808838100880808833480820007801808005888678100008600088808"
-    "008808871800320700000088008008080838887003800858880814000088818780800003820008"
-    "050888880883800880014838888808200023800880800860880043080608588618008400088881"
-    "560420288882300384318586808888088888888888880888688888800008748880888808688808"
-    "250400872855880080003880013800080808860828880808880888004008828000708820848758"
-    "880180880075004180860000888000018008810782800047800888808888888088888808010888"
-    "385700087808800002006588088800058688888801883050050088001080388508100500800888"
-    "130000288881000080000880884202480818880888838888880828808880288084088000880888"
-    "880308878883888088808888018038388088830700805080088088050888888808888380088808"
-)
-"""Eighths of a token for each small letter, 26 digits: first at a word's start, then after a letter a, after b, …"""
-_BEFORE = ("letter", "digit", "space", "line", "sign", "high", "start")
-_AFTER = {
-    "small": (0, 8, 0, 0, 8, 7, 8),  # after a letter and at a word's start, what _LETTERS says
-    "large": (5, 8, 2, 2, 8, 2, 8),  # at a word's start, beside what _LETTERS says
-    "digit": (8, 8, 16, 8, 8, 8, 8),
-    "space": (0, 0, 3, 2, 0, 0, 8),
-    "line": (8, 8, 8, 0, 4, 8, 8),
-    "sign": (5, 8, 8, 8, 6, 8, 8),
-    "light": (3, 6, 6, 6, 4, 6, 8),
-    "high": (4, 4, 8, 4, 4, 0, 8),  # beside what _LEADS says
-    "rest": (0, 0, 0, 0, 0, 0, 0),
-    "start": (8, 8, 8, 8, 8, 8, 8),
-}
-"""Eighths of a token for a byte by its kind and, in the order of _BEFORE, the kind of the byte before it."""
-_KINDS = {"small": "letter", "large": "letter", "light": "sign", "rest": "high"}
-_LEADS = {0xC0: 13, 0xC4: 14, 0xCE: 14, 0xD0: 9, 0xD4: 16, 0xE0: 24, 0xE2: 14, 0xE3: 8, 0xE4: 14, 0xEA: 12, 0xEE: 24}
-_LEADS |= {0xEF: 8, 0xF0: 32}
-"""Eighths for a character of several bytes, by its first byte, from this one on: Latin, Latin extended, Greek,
-Cyrillic, Armenian to Thaana, Indic to Cherokee, signs, kana, ideographs, hangul, private use, wide forms, emoji."""
-
-
-def _estimate(text: str) -> int:
-    """Tokens by rule: what each byte costs after the one before it. About 30 MB/s.
-
-    The costs solve a linear program: the least mean excess over o200k on tables and prose, never below the dearest of
-    o200k, cl100k and a Qwen vocabulary (which reads digits one by one), on 62,000 samples of 200 to 3,000 characters:
-    tables in 12 forms, addresses, worked examples, documentation, code, emoji, 160 languages. Of 24,000 further ones
-    22 fell short, lists of place names and of codenames; no table, example, code or English. Noise (random letters,
-    base64) may fall short by 13 %.
-
-    No cost is negative, none is under a token at the start of a text, and none is over a token more than it is there.
-    So a longer text is never cheaper, and estimate(a + b) <= estimate(a) + estimate(b) + 1.
-    """
-    content = b"\0" + text.encode()
-    cost = _pair_costs().__getitem__
-    halves = content[: len(content) & -2], content[1 : (len(content) - 1 & -2) + 1]
-    return -(-sum(sum(map(cost, memoryview(half).cast("H"))) for half in halves) // 8)
-
-
-@cache
-def _pair_costs() -> list[int]:
-    """Eighths of a token for the second byte of a pair, by the pair's value as a number in the machine's byte order."""
-    kinds = [_kind(byte) for byte in range(256)]
-    leads = [max((first, cost) for first, cost in _LEADS.items() if first <= byte)[1] for byte in range(0xC0, 256)]
-    own = [0] * 0xC0 + leads
-    costs = [0] * 0x10000
-    first, second = (1, 256) if sys.byteorder == "little" else (256, 1)
-    for before, last in enumerate(kinds):
-        column = _BEFORE.index(_KINDS.get(last, last))
-        row = "abcdefghijklmnopqrstuvwxyz".find(chr(before).lower()) + 1
-        for byte, kind in enumerate(kinds):
-            cost = _AFTER[kind][column] + own[byte]
-            if (kind == "small" and column in (0, 2, 3)) or (kind == "large" and column in (2, 3)):
-                cost += int(_LETTERS[26 * row + (byte | 32) - 97])
-            elif before == byte and kind in ("sign", "light"):
-                cost = 2  # a rule, or dots that lead on
-            costs[before * first + byte * second] = cost
-    return costs
-
-
-def _kind(byte: int) -> str:
-    char = chr(byte)
-    if byte >= 0x80:
-        return "high" if byte >= 0xC0 else "rest"
-    if char.isalnum():
-        return "digit" if char.isdigit() else "small" if char.islower() else "large"
-    if char in " \t\r\n":
-        return "space" if char in " \t" else "line"
-    if not char.isprintable():
-        return "start"
-    return "light" if char in "\"'()<=>[]_`" else "sign"

@@ -305,6 +305,7 @@ def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
     if word not in document.text:
         return
     inside: set[int] = set()
+    texts: dict[int, list[tuple[int, int]]] = {}
     parser: Any = _Parser(document.text)
     while (event := parser.get_event()).__class__ is not StreamEndEvent:
         if isinstance(event, ScalarEvent):
@@ -312,7 +313,10 @@ def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
             start: Any = event.start_mark
             end: Any = event.end_mark
             inside.update(range(start.line + 1, end.line + (end.column > 0)))
+            texts.setdefault(end.line, []).append((start.column if start.line == end.line else 0, end.column))
     pattern = re.compile(rf"(?:^|(?<=\s))#\s*{re.escape(word)}\s*(.*)$")
     for number, line in enumerate(document.text.split("\n")):
-        if number not in inside and (match := pattern.search(line)):
+        match = None if number in inside else pattern.search(line)
+        # What stands in a quoted text is no comment: a secret must not allow itself.
+        if match and not any(first <= match.start() < last for first, last in texts.get(number, ())):
             yield number + 1, match.start() + 1, match[1].strip()

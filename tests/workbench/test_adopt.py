@@ -45,29 +45,34 @@ def sent(prompts: dict[str, Any]) -> dict[str, Any]:
     return {name: {key: body[key] for key in SENT if key in body} for name, body in prompts.items()}
 
 
+def chat(*texts: str) -> list[dict[str, str]]:
+    """Messages of a user and an assistant in turn."""
+    return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+
+
 # --- byte for byte ----------------------------------------------------------------------------------------------------
 
 PIECES = [
-    *("{{", "}}", "{%", "%}", "{#", "#}", "{", "}", "{{ user_name }}", "{% raw %}", "{% endraw %}", "{{ '{{' }}", "{%- x -%}"),
+    *("{{", "}}", "{%", "%}", "{#", "#}", "{{ user_name }}", "{% raw %}", "{% endraw %}", "{{ '{{' }}", "{%- x -%}"),
+    *("{}|>#*&!@`%?~é🦊'\"\\"),
+    *("---", "...", "\\n", "off", "0123", "22:22", "日本", "- a", "key: value", " # comment"),
+    *("You are Windu.", "x" * 90),
     *(" ", "  ", "\t", "\n", "\n\n", " \n", "\t\n", "\r", "\r\n", "\x85", "\u2028", "\xa0"),
-    *("- a", "key: value", "|", ">", "# comment", "---", "...", "'", '"', "\\", "\\n", "*", "&", "!", "@", "`", "%", "?"),
-    *("You are Windu.", "é", "日本", "🦊", "off", "0123", "22:22", "~", "x" * 90),
 ]
+LETTERS = st.characters(codec="utf-8", exclude_categories=["Cs", "Co", "Cn", "Cc"], include_characters="\n\t")
 texts = st.one_of(
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join),
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Co", "Cn", "Cc"], include_characters="\n\t"), min_size=1),
+    st.text(LETTERS, min_size=1),
 )
 contents = texts.map(lambda text: text.strip("\n")).filter(bool)
-names = st.sampled_from(["windu", "Windu", "yes", "0123", "être", "-x", ".", "..", "a.yaml", "=", "~", "x" * 200, "con", "日本"])
+names = st.sampled_from(["windu", "Windu", "yes", "0123", "être", "-x", ".", "..", "a.yaml", "=", "~", "x" * 200])
 
 
 @st.composite
 def bodies(draw: Any) -> Any:
     body: dict[str, Any] = {"system": draw(texts)}
     if pairs := draw(st.lists(st.tuples(contents, contents), max_size=3)):
-        body["messages"] = [
-            {"role": role, "content": text} for pair in pairs for role, text in zip(("user", "assistant"), pair, strict=True)
-        ]
+        body["messages"] = chat(*(text for pair in pairs for text in pair))
     if draw(st.booleans()):
         body["model"] = draw(st.sampled_from(["opus", "off", "a b: c", "ünï"]))
     if draw(st.booleans()):
@@ -77,7 +82,7 @@ def bodies(draw: Any) -> Any:
 
 @given(prompts=st.dictionaries(names, bodies(), min_size=1, max_size=4))
 @example(prompts={"windu": "\n"})
-@example(prompts={"windu": {"system": " ", "messages": [{"role": "user", "content": "{{{\r{%"}, {"role": "assistant", "content": "{"}]}})
+@example(prompts={"windu": {"system": " ", "messages": chat("{{{\r{%", "{")}})
 def test_every_text_comes_back(prompts):
     """Whatever the texts, build gives system, messages and model back as PyYAML reads them."""
     with tempfile.TemporaryDirectory() as folder:
@@ -120,8 +125,7 @@ def test_a_long_prompt_gets_a_budget(tmp_path):
 
 def test_files_are_written_to_be_read(tmp_path):
     """A prompt of several lines is a `|` block, and messages are examples with their braces made literal."""
-    user, answer = "Is {{ name }} up?", "Yes.\nAnd {% x %}."
-    messages = [{"role": "user", "content": user}, {"role": "assistant", "content": answer}]
+    messages = chat("Is {{ name }} up?", "Yes.\nAnd {% x %}.")
     take_over(tmp_path, {"windu": {"system": "You are Windu.\nBe brief.\n", "messages": messages, "model": "opus"}})
     assert (tmp_path / "house/agents/windu.yaml").read_text() == (
         "# yaml-language-server: $schema=../schemas/agent.schema.json\n"
@@ -134,7 +138,9 @@ def test_files_are_written_to_be_read(tmp_path):
         "    user: \"Is {{ '{{' }} name }} up?\"\n    assistant: |-\n      Yes.\n      And {{ '{%' }} x %}.\n"
     )
     config = (tmp_path / "house/promptforge.yaml").read_text()
-    assert config.startswith("# yaml-language-server: $schema=schemas/project.schema.json\n# Taken over from agent_prompts.yaml:")
+    assert config.startswith(
+        "# yaml-language-server: $schema=schemas/project.schema.json\n# Taken over from agent_prom"
+    )
     assert "a `local` model may see private facts, a `cloud` model may not" in config
     assert yaml.safe_load(config)["models"] == {
         "opus": {"backend": "compatible", "base_url": "http://127.0.0.1:1337/v1", "tier": "local", "model": "opus"}
@@ -145,8 +151,8 @@ def test_files_are_written_to_be_read(tmp_path):
 
 def test_says_what_it_made(tmp_path):
     """The agents with their tokens, the next commands, and on stderr what was not taken over."""
-    source = {"windu": {"system": "You are Windu.", "temperature": 0, "tools": [], "tokens": 3, "model": 4}, "yoda": "Hm."}
-    (tmp_path / "prompts.yaml").write_text(yaml.safe_dump(source))
+    windu = {"system": "You are Windu.", "temperature": 0, "tools": [], "tokens": 3, "model": 4}
+    (tmp_path / "prompts.yaml").write_text(yaml.safe_dump({"windu": windu, "yoda": "Hm."}))
     done = run(tmp_path, "init", "--from", "prompts.yaml", "house")
     assert done.returncode == 0
     assert done.stdout.startswith("took over 2 prompts into house\n")
@@ -193,11 +199,10 @@ def test_beside_other_files(tmp_path):
 
 
 def refused(tmp_path: Path, source: str | None) -> InputError:
+    if source is not None:
+        (tmp_path / "agent_prompts.yaml").write_text(source)
     with pytest.raises(InputError) as caught:
-        if source is None:
-            adopt(tmp_path / "agent_prompts.yaml", tmp_path / "house", today=TODAY)
-        else:
-            take_over(tmp_path, source)
+        adopt(tmp_path / "agent_prompts.yaml", tmp_path / "house", today=TODAY)
     assert not (tmp_path / "house").exists()
     return caught.value
 
@@ -285,10 +290,11 @@ def test_examples_that_would_join_in(tmp_path):
     """Where the folder holds examples for all agents, the messages would not be the same: nothing is written."""
     (tmp_path / "house/fewshot").mkdir(parents=True)
     (tmp_path / "house/fewshot/a.yaml").write_text("examples: [{id: a, user: x, assistant: y}]\n")
-    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
-    with pytest.raises(InputError, match=r"would not compile the prompts of windu to the bytes of .*agent_prompts\.yaml") as caught:
-        take_over(tmp_path, {"windu": {"system": "x", "messages": messages}, "yoda": "y"})
-    assert caught.value.hint == "nothing was written; name an empty folder, or look at what its files add to these agents"
+    prompts = {"windu": {"system": "x", "messages": chat("q", "a")}, "yoda": "y"}
+    with pytest.raises(InputError, match="would not compile the prompts of windu to the bytes of ") as caught:
+        take_over(tmp_path, prompts)
+    hint = "nothing was written; name an empty folder, or look at what its files add to these agents"
+    assert caught.value.hint == hint
     assert [p.name for p in (tmp_path / "house").rglob("*")] == ["fewshot", "a.yaml"]
 
 

@@ -281,8 +281,8 @@ def test_leaves_the_files_of_every_repository_alone(tmp_path):
     done = run(tmp_path, "init")
     assert done.returncode == 0
     assert ".gitignore was there and stays as it is; add to it: .promptforge/\n" in done.stderr
-    hooks = ".pre-commit-config.yaml was there and stays as it is; add to it: promptforge check, promptforge build --check"
-    assert hooks in done.stderr
+    hooks = "promptforge check, promptforge build --check"
+    assert f".pre-commit-config.yaml was there and stays as it is; add to it: {hooks}\n" in done.stderr
     assert (tmp_path / ".gitignore").read_text() == "build\n*.pyc\n"
     assert ".gitignore" not in done.stdout
 
@@ -322,5 +322,5 @@ def test_a_full_disk_leaves_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     """A name that no disk takes is said as such."""
-    with pytest.raises(WriteError, match="cannot make the folder .*: file name too long"):
+    with pytest.raises(WriteError, match=r"cannot make the folder .*: file name too long"):
         scaffold(tmp_path / ("x" * 300))

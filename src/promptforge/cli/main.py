@@ -82,9 +82,9 @@ def main() -> None:
     # A command makes many values and hardly a cycle, and ends: collecting and taking them apart is time for nothing.
     gc.disable()
     code = _run()
-    with suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: the process was started with it closed
+        with suppress(OSError):
+            stream.flush()
     os._exit(code)
 
 
@@ -105,9 +105,13 @@ def _run() -> int:
         print_error(problem)
         return problem.exit_code
     except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("interrupted\n")
+        click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:
-        # Whoever read us has gone (`| head`): nothing more to say, and nothing to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click's answer to a reader of the help that has gone (`| head`)
         return 0
+    except OSError as problem:  # a full disk behind stdout, a current folder that is gone
+        from promptforge.console.terminal import print_error
+
+        place = f"{problem.filename}: " if problem.filename else ""
+        print_error(PromptforgeError(place + (problem.strerror or str(problem)).lower()))
+        return 2

@@ -20,6 +20,8 @@ def find_project(ctx: click.Context) -> Path:
     named = ctx.find_root().obj
     if named is not None:
         folder = Path(named).resolve()
+        if not folder.is_dir() or not named:
+            raise NoProjectError(f"-C '{named}' is no folder", hint="name the folder that holds promptforge.yaml")
         if not (folder / CONFIG).exists() and not (folder / CONFIG).is_symlink():
             raise NoProjectError(f"no {CONFIG} in {named}", hint=f"start one there: promptforge init {named}")
         return folder

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from promptforge.model import Project
     from promptforge.workbench.forge import Report
     from promptforge.workbench.fresh import Shown
+    from promptforge.workbench.impact import Impact
 
 __all__ = ["build", "check", "diff", "explain"]
 
@@ -37,20 +38,29 @@ def check(ctx: click.Context, form: str, code: str | None) -> int:
 
     if code is not None:
         return _explain_code(code)
-    build = compile_project(read_project(find_project(ctx)), today=today(), thorough=True)
+    root = find_project(ctx)
+    build = compile_project(read_project(root), today=today(), thorough=True)
     found = build.diagnostics
     if form == "json":
         print_json(show.as_json(found))
     elif form == "sarif":
-        print_json(show.as_sarif(found))
+        print_json(show.as_sarif(found, _within_repository(root)))
     elif form == "github":
-        print_text(show.as_github(found))
+        print_text(show.as_github(found, _within_repository(root)))
     else:
         paint = painter()
         if found:
             print_text(show.as_text(found, build.source_line, paint))
         print_text(_verdict(build.project, show.counts(found)))
     return 1 if build.errors else 0
+
+
+def _within_repository(root: Path) -> str:
+    """The way from the repository's folder, which GitHub's paths start from, to the project's; `house/`, or nothing."""
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            return "" if folder == root else f"{root.relative_to(folder).as_posix()}/"
+    return ""
 
 
 def _verdict(project: "Project", counts: str) -> str:
@@ -100,15 +110,25 @@ def build(
         return _watch(root, agents, output)
     if not checking and not agents and (shown := fresh.unchanged(root, today=str(today()), output=output)):
         return _show_again(shown, form)
-    from promptforge.workbench.forge import check_locks, forge
-
     if checking:
-        report, made = check_locks(root, today=today(), only=agents)
-        return _show_build(report, made, form, checking=True)
-    report, made = forge(root, today=today(), output=output, only=agents)
-    if not made.errors and not agents:
+        from promptforge.workbench.forge import check_locks
+
+        return _show_build(*check_locks(root, today=today(), only=agents), form, checking=True)
+    report, made = _forge(root, agents, output)
+    if not agents and not (made and made.errors):
         _remember(root, report, made, output)
     return _show_build(report, made, form, checking=False)
+
+
+def _forge(root: Path, agents: tuple[str, ...], output: str | None) -> "tuple[Report, Build | None]":
+    """Build from the last build where that can be; then there is no Build, and nothing to say of the files."""
+    from promptforge.workbench.incremental import forge_again
+
+    if not agents and (report := forge_again(root, today=today(), output=output)):
+        return report, None
+    from promptforge.workbench.forge import forge
+
+    return forge(root, today=today(), output=output, only=agents)
 
 
 def _show_again(shown: "Shown", form: str) -> int:
@@ -123,7 +143,7 @@ def _show_again(shown: "Shown", form: str) -> int:
     return 0
 
 
-def _remember(root: Path, report: "Report", made: "Build", output: str | None) -> None:
+def _remember(root: Path, report: "Report", made: "Build | None", output: str | None) -> None:
     """Keep what the next build prints if nothing changes."""
     from promptforge.console.prompts import build_json, build_text
     from promptforge.console.terminal import Painter
@@ -138,31 +158,30 @@ def _remember(root: Path, report: "Report", made: "Build", output: str | None) -
         diagnostics_coloured=_diagnostics(report, made, coloured),
         report=build_json(again),
     )
-    day = str(today()) if made.project.config.stale_after_days is not None else None
     fresh.remember(
         root,
         shown,
         asked=output,
-        today=day,
-        inputs=made.artifact.inputs,
+        today=str(today()) if report.dated else None,
+        inputs=report.inputs,
         others={path: path.read_bytes() for path in report.files},
         private=[path for path in report.files if path.stat().st_mode & 0o077 == 0],
     )
 
 
-def _diagnostics(report: "Report", made: "Build", paint: "Painter") -> str:
+def _diagnostics(report: "Report", made: "Build | None", paint: "Painter") -> str:
+    if made is None or not report.diagnostics:
+        return ""
     from promptforge.console import diagnostics as show
 
-    if not report.diagnostics:
-        return ""
     return f"{show.as_text(report.diagnostics, made.source_line, paint)}\n{show.counts(report.diagnostics)}"
 
 
-def _show_build(report: "Report", made: "Build", form: str, *, checking: bool) -> int:
+def _show_build(report: "Report", made: "Build | None", form: str, *, checking: bool) -> int:
     from promptforge.console.prompts import build_json, build_text
     from promptforge.console.terminal import painter, print_json, print_text, status
 
-    failed = bool(made.errors)
+    failed = made is not None and bool(made.errors)
     if form == "json":
         print_json(build_json(report))
         return 1 if failed or report.stale else 0
@@ -178,13 +197,11 @@ def _show_build(report: "Report", made: "Build", form: str, *, checking: bool) -
 def _watch(root: Path, agents: tuple[str, ...], output: str | None) -> int:
     from promptforge.console.terminal import print_error, status
     from promptforge.errors import PromptforgeError
-    from promptforge.workbench.forge import forge
     from promptforge.workbench.watch import saves
 
     for first in saves(root):
         try:
-            report, made = forge(root, today=today(), output=output, only=agents)
-            _show_build(report, made, "text", checking=False)
+            _show_build(*_forge(root, agents, output), "text", checking=False)
         except PromptforgeError as problem:
             print_error(problem)
         gc.collect()  # the one command that stays
@@ -216,13 +233,17 @@ def diff(ctx: click.Context, before: str | None, after: str | None, form: str, e
     elif form == "markdown":
         print_text(diff_markdown(impact.diff, sides))
     elif impact.diff.empty:
-        since = f" of {impact.since:%Y-%m-%d %H:%M:%S}" if impact.since else ""
-        print_text(f"nothing changed since {impact.before}{since}")
+        print_text(f"nothing changed {f'from {before} to {after}' if after else f'since {_since(impact)}'}")
         if before is None:
             print_text("to compare with what git has: promptforge diff HEAD")
     else:
+        print_text(painter()(f"from {_since(impact)} to {impact.after}", "dim"))
         print_text(diff_text(impact.diff, painter()))
     return 1 if exit_code and not impact.diff.empty else 0
+
+
+def _since(impact: "Impact") -> str:
+    return f"{impact.before} of {impact.since:%Y-%m-%d %H:%M:%S}" if impact.since else impact.before
 
 
 @click.command()
@@ -237,15 +258,16 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
     from promptforge.compiler.build import compile_project
     from promptforge.compiler.load import read_project
     from promptforge.console.explain import explain_json, explain_line, explain_text
-    from promptforge.console.terminal import painter, print_json, print_text, status
+    from promptforge.console.terminal import painter, plural, print_json, print_text, status
     from promptforge.workbench.explain import explain as explain_agent
 
     name, _, wanted = place.partition(":")
-    if wanted and not wanted.isdigit():
+    if wanted and not (wanted.isascii() and wanted.isdigit() and len(wanted) < 10):
         raise UsageError(f"'{wanted}' is not the number of a line", hint=f"promptforge explain {name}:42")
     build = compile_project(read_project(find_project(ctx)), today=today())
     if build.errors:
-        status(f"the project has {len(build.errors)} errors: this is what still compiles (see: promptforge check)")
+        status(f"the project has {plural(len(build.errors), 'error')}: this is what still compiles")
+        status("  to see all: promptforge check")
     explanation = explain_agent(build, name)
     if wanted:
         lines = [line for line in explanation.lines if line.message == 0]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from promptforge import __version__
 from promptforge.artifact import Artifact, Entry, FactRecord, SectionRecord, record_values
@@ -20,7 +21,7 @@ from promptforge.compiler.fit import Count, fit
 from promptforge.compiler.judge import judge
 from promptforge.compiler.link import link
 from promptforge.compiler.load import Loaded, Parse, load
-from promptforge.compiler.render import Draft, Drafter
+from promptforge.compiler.render import Draft, Drafter, Reading
 from promptforge.document import Document
 from promptforge.files import CONFIG, Tree, digest_of
 from promptforge.model import Agent, Model, Project, Prompt, Reader
@@ -28,7 +29,7 @@ from promptforge.source import Diagnostic, Span, errors, ordered
 from promptforge.tokens import Tokenizer, TokenizerError, count_chat, load_tokenizer
 from promptforge.yamlio import parse
 
-__all__ = ["Build", "compile_project"]
+__all__ = ["Build", "Part", "compile_part", "compile_project", "without_collection"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Build:
     project: Project
     documents: Mapping[str, Document]
     tree: Tree
+    readings: Mapping[str, Reading]
+    """The examples (`example:ID`) and templates (`template:NAME`) with references, and what they rested on."""
 
     def source_line(self, file: str, line: int) -> str | None:
         """The text of a line (from 1) of one of the project's files."""
@@ -68,12 +71,30 @@ def compile_project(
 
     `thorough` also looks for what a build need not know: unused allowances, near twins.
     """
-    with _no_collection():
+    with without_collection():
         return _compile(tree, today, thorough, only, parse)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What came of some of a project's agents."""
+
+    entries: Mapping[str, Entry]
+    readings: Mapping[str, Reading]
+    diagnostics: tuple[Diagnostic, ...]
+    """Those of the stages after linking, none silenced."""
+
+
+def compile_part(project: Project, loaded: Loaded, *, root: Path, digests: Mapping[str, str]) -> Part:
+    """Compile the agents of a project of which only a part is linked; `digests` are those of its files."""
+    compiler = _Compiler(project, loaded, root, digests)
+    entries = {agent.name: compiler.entry(agent, broken=False) for agent in project.agents.values()}
+    readings = dict(_readings(project, compiler.drafter))
+    return Part(entries=entries, readings=readings, diagnostics=tuple(compiler.found))
+
+
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Without the cycle collector: a compile makes many values and no cycles; collecting them took a third of it."""
     was_on = gc.isenabled()
     gc.disable()
@@ -93,8 +114,10 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
         from promptforge.compiler.twins import near_twins
 
         found += near_twins(project, loaded)
-    compiler = _Compiler(project, loaded, tree)
-    wrong_files = {d.span.file for d in errors(found)}
+    digests = {path: digest_of(content) for path, content in tree.files.items()}
+    compiler = _Compiler(project, loaded, tree.root, digests)
+    standing = settle(ordered(found), loaded, project.config, thorough=False) if errors(found) else ()
+    wrong_files = {d.span.file for d in errors(standing)}
     entries = {
         agent.name: compiler.entry(agent, broken=agent.file in wrong_files)
         for agent in project.agents.values()
@@ -103,15 +126,21 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
     found += compiler.found
     settled = settle(ordered(found), loaded, project.config, thorough=thorough)
     artifact = _artifact(project, entries, compiler)
-    return Build(artifact=artifact, diagnostics=settled, project=project, documents=loaded.documents, tree=tree)
+    return Build(
+        artifact=artifact,
+        diagnostics=settled,
+        project=project,
+        documents=loaded.documents,
+        tree=tree,
+        readings=dict(_readings(project, compiler.drafter)),
+    )
 
 
 class _Compiler:
     """What the agents of one project share while they are compiled."""
 
-    def __init__(self, project: Project, loaded: Loaded, tree: Tree) -> None:
-        self.project, self.loaded, self.root = project, loaded, tree.root
-        self.digests = {path: digest_of(content) for path, content in tree.files.items()}
+    def __init__(self, project: Project, loaded: Loaded, root: Path, digests: Mapping[str, str]) -> None:
+        self.project, self.loaded, self.root, self.digests = project, loaded, root, digests
         self.found: list[Diagnostic] = []
         self.chooser = Chooser(project)
         self.drafter = Drafter(project, loaded.documents)
@@ -185,7 +214,9 @@ class _Compiler:
                 place = Span(file=CONFIG)
                 if document and model:
                     place = document.span(("models", model.name, "tokenizer"))
-                self.found.append(Diagnostic(code="PF415", span=place, message=str(problem), hint=problem.hint))
+                code = "PF416" if problem.absent else "PF415"
+                message = f"{problem.message}; counted by estimate" if problem.absent else problem.message
+                self.found.append(Diagnostic(code=code, span=place, message=message, hint=problem.hint))
                 self._tokenizers[spec] = load_tokenizer("estimate", root=self.root)
         return self._tokenizers[spec]
 
@@ -247,3 +278,12 @@ def _readers(project: Project, entries: Iterable[Entry]) -> Iterable[Reader]:
         yield Reader(
             kind="example", id=example.id, span=example.span, facts=frozenset(facts.get(example.id, ())), digest=digest
         )
+
+
+def _readings(project: Project, drafter: Drafter) -> Iterator[tuple[str, Reading]]:
+    for example in project.examples:
+        if reading := drafter.reading(example.user, example.assistant):
+            yield f"example:{example.id}", reading
+    for name, text in project.templates.items():
+        if reading := drafter.reading(text):
+            yield f"template:{name}", reading

@@ -145,7 +145,7 @@ class Chooser:
 
     def _table(self, agent: Agent, number: int, section: Section, clearance: str, found: list[Diagnostic]) -> Chosen:
         table = self._project.tables[section.name]
-        positions = self._matching(table, section.where)
+        positions = self.matching(table, section.where)
         allowed = LEVELS[clearance]
         paths = [self._path(table, c.path) for c in section.where if len(c.path) > 1]
         facts = [table.facts[position] for position in positions]
@@ -208,8 +208,11 @@ class Chooser:
             known = self._paths[table.name, steps] = _Path(table, steps, self._project.tables)
         return known
 
-    def _matching(self, table: Table, where: Sequence[Condition]) -> Sequence[int]:
+    def matching(self, table: Table, where: Sequence[Condition]) -> Sequence[int]:
         """Positions of the facts that match every condition, in order."""
+        if len(where) == 1 and not where[0].negate and len(where[0].values) == 1:
+            path = self._path(table, where[0].path)
+            return path.positions.get(canonical(where[0].values[0], path.kind), ())
         kept: set[int] | None = None
         for condition in where:
             path = self._path(table, condition.path)

@@ -38,35 +38,24 @@ def fit(
     agent: Agent, sections: Sequence[Section], draft: Draft, count: Count, *, filtered: Sequence[int] = ()
 ) -> tuple[Prompt, list[Diagnostic]]:
     """The prompt within the agent's budget; an error when what is required does not fit it."""
-    candidates = sorted(
-        _Candidate(section.priority, -number, -item)
-        for number, (section, part) in enumerate(zip(sections, draft.parts, strict=True))
-        if not section.required
-        for item in range(len(part.items))
-    )
-    tokens_after: dict[int, int] = {}
-
-    def tokens(cuts: int) -> int:
-        if cuts not in tokens_after:
-            system, messages = _text(draft, _kept(draft, candidates[:cuts]))
-            tokens_after[cuts] = count([("system", system), *messages])
-        return tokens_after[cuts]
-
-    cuts = _fewest_cuts(len(candidates), tokens, agent.budget_tokens)
+    assembled = _assemble(draft, [len(part.items) for part in draft.parts])
+    tokens = count([("system", assembled[0]), *assembled[1]])
+    cuts: Sequence[_Candidate] = ()
     found: list[Diagnostic] = []
-    if cuts is None:
-        cuts = len(candidates)
-        found.append(_over_budget(agent, sections, draft, tokens(cuts)))
-    kept = _kept(draft, candidates[:cuts])
-    system, messages, segments = _assemble(draft, kept)
+    if tokens > agent.budget_tokens:
+        cuts, tokens = _cut(agent, sections, draft, count)
+        assembled = _assemble(draft, _kept(draft, cuts))
+        if tokens > agent.budget_tokens:
+            found.append(_over_budget(agent, sections, draft, tokens))
+    system, messages, segments = assembled
     left_out = [cut for part in draft.parts for cut in part.cuts]
-    for candidate in candidates[:cuts]:
-        name = draft.parts[candidate.section].names[candidate.item]
-        left_out.append(Cut(candidate.section, name, "budget", f"priority {candidate.priority}"))
+    for cut in cuts:
+        name = draft.parts[cut.section].names[cut.item]
+        left_out.append(Cut(cut.section, name, "budget", f"priority {cut.priority}"))
     prompt = Prompt(
         system=system,
         messages=messages,
-        tokens=tokens(cuts),
+        tokens=tokens,
         segments=segments,
         cuts=tuple(left_out),
         filtered={number: n for number, n in enumerate(filtered) if n},
@@ -74,16 +63,34 @@ def fit(
     return prompt, found
 
 
-def _fewest_cuts(most: int, tokens: Callable[[int], int], budget: int) -> int | None:
-    """The fewest cuts that fit, or nothing when even all of them do not.
+def _cut(agent: Agent, sections: Sequence[Section], draft: Draft, count: Count) -> tuple[Sequence[_Candidate], int]:
+    """What goes from a draft that is over its budget, in the order in which it goes, and the tokens of the rest."""
+    candidates = sorted(
+        _Candidate(section.priority, -number, -item)
+        for number, (section, part) in enumerate(zip(sections, draft.parts, strict=True))
+        if not section.required
+        for item in range(len(part.items))
+    )
+    known: dict[int, int] = {}
+
+    def tokens(cuts: int) -> int:
+        if cuts not in known:
+            system, messages = _text(draft, _kept(draft, candidates[:cuts]))
+            known[cuts] = count([("system", system), *messages])
+        return known[cuts]
+
+    cuts = _fewest_cuts(len(candidates), tokens, agent.budget_tokens)
+    return candidates[:cuts], tokens(cuts)
+
+
+def _fewest_cuts(most: int, tokens: Callable[[int], int], budget: int) -> int:
+    """The fewest cuts that fit, or all of them when even those do not; none are known not to.
 
     Each cut takes tokens away, so the search halves; where merging tokens make it uneven, the steps back restore
     that one cut fewer would not fit.
     """
-    if tokens(0) <= budget:
-        return 0
     if tokens(most) > budget:
-        return None
+        return most
     low, high = 0, most  # low does not fit, high fits
     while high - low > 1:
         middle = (low + high) // 2
@@ -91,7 +98,7 @@ def _fewest_cuts(most: int, tokens: Callable[[int], int], budget: int) -> int | 
             high = middle
         else:
             low = middle
-    while tokens(high - 1) <= budget:
+    while high > 1 and tokens(high - 1) <= budget:
         high -= 1
     return high
 
@@ -162,7 +169,7 @@ def _assemble(draft: Draft, kept: Sequence[int]) -> tuple[str, tuple[tuple[str, 
         for piece in _pieces(part, many):
             end = at + len(gap) + piece.size
             segments.append(_segment(0, at, end, line + len(gap), number, piece))
-            texts.append(gap + piece.text)
+            texts.append(gap + piece.text if gap else piece.text)
             at = end
             line += len(gap) + piece.breaks
             gap = ""
@@ -171,6 +178,7 @@ def _assemble(draft: Draft, kept: Sequence[int]) -> tuple[str, tuple[tuple[str, 
                 for role, piece in zip(("user", "assistant"), item, strict=True):
                     messages.append((role, piece.text))
                     segments.append(_segment(len(messages), 0, piece.size, 1, number, piece))
+    segments.sort(key=lambda segment: segment[:2])  # messages may stand before a part of the system prompt
     return "".join(texts), tuple(messages), tuple(segments)
 
 
@@ -178,7 +186,10 @@ def _segment(message: int, start: int, end: int, line: int, number: int, piece: 
     """`line` is that of the piece's first byte; the breaks before its first line belong to no line of its source."""
     text, kind, file, source_line, step, facts, _, breaks, lead = piece
     last = line + breaks - (text[-1:] == "\n")
-    return Segment(message, start, end, line + lead, last, number, kind, file, source_line, step, facts)
+    # A NamedTuple's own constructor takes twice as long, and there are tens of thousands.
+    return tuple.__new__(
+        Segment, (message, start, end, line + lead, last, number, kind, file, source_line, step, facts)
+    )
 
 
 def _over_budget(agent: Agent, sections: Sequence[Section], draft: Draft, least: int) -> Diagnostic:

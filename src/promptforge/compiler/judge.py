@@ -2,7 +2,7 @@
 
 import datetime
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -17,15 +17,20 @@ from promptforge.source import Diagnostic, Span, did_you_mean
 __all__ = ["judge"]
 
 
-def judge(project: Project, loaded: Loaded, *, today: datetime.date) -> Iterator[Diagnostic]:
-    """Everything wrong with the facts and texts of a linked project."""
+def judge(
+    project: Project, loaded: Loaded, *, today: datetime.date, tables: Collection[str] | None = None
+) -> Iterator[Diagnostic]:
+    """Everything wrong with the facts and texts of a linked project; of its tables only those named, if any are."""
     place = _place(loaded)
     for table in project.tables.values():
+        if tables is not None and table.name not in tables:
+            continue
         yield from _forms(table, place)
         yield from _references(table, project.tables, place)
         yield from _misspelt(table, place)
         yield from _stale(table, project.config.stale_after_days, today, place)
-    yield from _collisions(project.tables, place)
+    if tables is None or not _COLLIDING.isdisjoint(tables):
+        yield from _collisions(project.tables, place)
     yield from _secrets_in_facts(project, loaded)
     yield from _secrets_in_texts(loaded)
 
@@ -137,6 +142,9 @@ def _stale(table: Table, days: int | None, today: datetime.date, place: Place) -
             message = f"{table.name} '{fact.key}' was last verified {age} days ago"
             hint = "look again and set `verified`, or raise stale_after"
             yield Diagnostic(code="PF332", span=place(fact, "verified"), message=message, hint=hint)
+
+
+_COLLIDING = frozenset(["hosts", "devices", "ssh"])
 
 
 def _collisions(tables: Mapping[str, Table], place: Place) -> Iterator[Diagnostic]:

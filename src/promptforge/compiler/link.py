@@ -1,7 +1,7 @@
 """The second stage: documents to a project, in which every name is resolved."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -40,23 +40,35 @@ _HOME_SUFFIXES = (
 )
 
 
-def link(loaded: Loaded) -> tuple[Project, list[Diagnostic]]:
-    """The project, and what does not resolve. What is broken is left out, so that the rest can still be judged."""
+def link(
+    loaded: Loaded, *, tables: Mapping[str, Table] | None = None, others: Collection[str] = ()
+) -> tuple[Project, list[Diagnostic]]:
+    """The project, and what does not resolve. What is broken is left out, so that the rest can still be judged.
+
+    Where only a part of a project is linked, `tables` are those already made of its knowledge, and `others` the names
+    of the agents that are not loaded: an example for them alone is left out.
+    """
     found: list[Diagnostic] = []
     config = _config(loaded.config, found)
-    tables, problems = make_tables(loaded.knowledge, loaded.schemas, frozenset(config.runtime))
-    found.extend(problems)
-    _check_refs_exist(tables, found)
+    if tables is None:
+        tables, problems = make_tables(loaded.knowledge, loaded.schemas, frozenset(config.runtime))
+        found.extend(problems)
+        _check_refs_exist(tables, found)
     linker = _Linker(config, tables, loaded, found)
     agents = linker.agents()
     project = Project(
         config=config,
         tables=tables,
         agents=agents,
-        examples=linker.examples(agents),
+        examples=linker.examples(agents, frozenset(others)),
         templates=loaded.templates,
     )
-    if not agents and not loaded.agents and not any(path.startswith("agents/") for path in loaded.documents):
+    if (
+        not agents
+        and not others
+        and not loaded.agents
+        and not any(path.startswith("agents/") for path in loaded.documents)
+    ):
         message, hint = "the project has no agents", "write agents/NAME.yaml, one agent a file"
         found.append(Diagnostic(code="PF604", span=Span(file=CONFIG), message=message, hint=hint))
     return project, found
@@ -87,6 +99,10 @@ def _config(document: Document | None, found: list[Diagnostic]) -> Config:
 
 def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[Diagnostic]) -> Model:
     url = entry.get("base_url", "")
+    if url and not _host(url):
+        message, hint = f"'{url}' names no host", "write http://HOST:PORT/v1"
+        place = document.span(("models", name, "base_url"))
+        found.append(Diagnostic(code="PF203", span=place, message=message, hint=hint))
     public = bool(url) and _is_public(url)
     tier: Literal["local", "cloud"] = entry.get("tier") or (
         "cloud" if entry["backend"] in ("openai", "anthropic") or public else "local"
@@ -94,7 +110,7 @@ def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[
     if entry["backend"] in ("openai", "anthropic") and url and not public and "tier" not in entry:
         tier = "local"
     if tier == "local" and (public or (entry["backend"] in ("openai", "anthropic") and not url)):
-        where = f"'{urlsplit(url).hostname}' is public" if url else f"{entry['backend']} answers from the cloud"
+        where = f"'{_host(url)}' is public" if url else f"{entry['backend']} answers from the cloud"
         message = f"model '{name}' is called local, but {where}"
         place = document.span(("models", name, "base_url" if url else "tier"))
         found.append(Diagnostic(code="PF503", span=place, message=message, hint="write `tier: cloud`"))
@@ -115,11 +131,17 @@ def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[
     )
 
 
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _is_public(url: str) -> bool:
     """Whether a URL leads out of the house: not loopback, private, tailnet, or a name of a home network."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
+    host = _host(url)
+    if not host:
         return True
     try:
         address = ipaddress.ip_address(host.split("%")[0])
@@ -319,13 +341,15 @@ class _Linker:
             current = self.tables[column.ref]
         return True
 
-    def examples(self, agents: Mapping[str, Agent]) -> tuple[Example, ...]:
+    def examples(self, agents: Mapping[str, Agent], others: frozenset[str]) -> tuple[Example, ...]:
         examples: dict[str, Example] = {}
         # An agent whose file is broken is still an agent: its examples are not to blame.
-        names = {*agents, *(_name_of(document) for document in self.loaded.documents.values())}
+        names = {*agents, *(_name_of(document) for document in self.loaded.documents.values()), *others}
         for document in self.loaded.fewshot.values():
             lines = document.item_lines(("examples",))
             for number, entry in enumerate(document.data["examples"]):
+                if others and (named := _many(entry.get("agents"))) and others.issuperset(named):
+                    continue
                 example = self._example(document, number, lines[number], entry, names)
                 if first := examples.get(example.id):
                     message, hint = f"a second example has the id '{example.id}'", "give one of them another id"

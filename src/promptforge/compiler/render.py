@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptforge.compiler.choose import Chosen, leak
 from promptforge.compiler.scan import neutralise
+from promptforge.files import digest_of
 from promptforge.document import Document
 from promptforge.model import LEVELS, Agent, Cut, Example, Fact, Project, Rendered, Text, written
 from promptforge.source import Diagnostic, Span
@@ -15,7 +16,7 @@ from promptforge.source import Diagnostic, Span
 if TYPE_CHECKING:
     from promptforge.text import Renderer, TextError
 
-__all__ = ["Draft", "Drafter", "Part", "Piece"]
+__all__ = ["Draft", "Drafter", "Part", "Piece", "Reading"]
 
 
 class Piece(NamedTuple):
@@ -37,7 +38,7 @@ class Piece(NamedTuple):
 
 def _piece(text: str, kind: str, file: str, line: int, step: int, facts: tuple[str, ...]) -> Piece:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-    lead = 0 if kind == "persona" else len(text) - len(text.lstrip("\n"))
+    lead = int(kind == "example" and text[:1] == "\n")  # the blank line between two examples is in no file
     return Piece(text, kind, file, line, step, facts, size, text.count("\n"), lead)
 
 
@@ -64,6 +65,15 @@ class Draft:
     """Whether something of it could not be rendered, so that it stands without it."""
 
 
+class Reading(NamedTuple):
+    """What some texts with references rested on when they were rendered."""
+
+    reads: tuple[str, ...]
+    """Ids of facts, found or not, and `table:NAME`; all agents taken together."""
+    digest: str
+    """Of what came of them; empty where they look at the agent."""
+
+
 class Drafter:
     """Drafts the prompts of one project; rows and examples that several agents share are rendered once."""
 
@@ -72,6 +82,7 @@ class Drafter:
         self._documents = documents
         self._rows: dict[tuple[str, tuple[str, ...], str], dict[str, tuple[Piece]]] = {}
         self._texts: dict[int, Rendered | TextError] = {}
+        self._reads: dict[int, dict[str, None]] = {}
         self._renderer: Renderer | None = None
 
     def draft(self, agent: Agent, chosen: Sequence[Chosen], clearance: str) -> tuple[Draft, list[Diagnostic]]:
@@ -211,6 +222,7 @@ class Drafter:
             first, step = self._start(text)
             if rendered.text.count("\n") != text.source.count("\n"):
                 step = 0
+            first += step * (len(rendered.text) - len(rendered.text.lstrip("\n")))
             pieces.append(
                 _piece(f"{label}{body}{ending}", "example", text.file, first, step, (f"example:{example.id}", *facts))
             )
@@ -247,9 +259,22 @@ class Drafter:
         if self._renderer is None:
             self._renderer = Renderer(self._project, clean=neutralise)
         try:
-            return self._renderer.render(text, agent=(agent.name, agent.role))
+            rendered = self._renderer.render(text, agent=(agent.name, agent.role))
         except TextError as problem:
             return problem
+        self._reads.setdefault(id(text), {}).update(dict.fromkeys(rendered.reads))
+        return rendered
+
+    def reading(self, *texts: Text) -> Reading | None:
+        """What the texts rested on so far; nothing where none of them has references, or none was rendered."""
+        if not (with_references := [text for text in texts if id(text) in self._reads]):
+            return None
+        reads = tuple(dict.fromkeys(read for text in with_references for read in self._reads[id(text)]))
+        once = [made for text in with_references if isinstance(made := self._texts.get(id(text)), Rendered)]
+        if len(once) < len(with_references):
+            return Reading(reads, "")
+        came = [(one.text, [(fact.id, fact.level) for fact in one.seen], one.reads, one.lines) for one in once]
+        return Reading(reads, digest_of(json.dumps(came)))
 
     def _problem(self, text: Text, problem: "TextError") -> Diagnostic:
         if problem.template:
@@ -352,7 +377,8 @@ def _csv_head(columns: Sequence[str]) -> str:
 
 
 def _csv_row(fact: Fact, columns: Sequence[str]) -> str:
-    return ",".join([_csv_cell(fact.values.get(column)) for column in columns]) + "\n"
+    row = ",".join([_csv_cell(fact.values.get(column)) for column in columns])
+    return (row or '""') + "\n"  # an empty line would be no row
 
 
 def _kv_cell(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from promptforge import __version__
 from promptforge.console.terminal import Painter, plural
@@ -14,7 +15,6 @@ Line = Callable[[str, int], str | None]
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
-_MAX_WIDTH = 120
 
 
 def as_text(diagnostics: Sequence[Diagnostic], line: Line, paint: Painter) -> str:
@@ -28,7 +28,7 @@ def _one(d: Diagnostic, line: Line, paint: Painter) -> str:
     source = line(d.span.file, d.span.line)
     margin = " " * len(str(d.span.line))
     if source is not None and source.strip():
-        shown, column = _window(source, d.span.column)
+        shown, column = _window(source, d.span.column, paint.room)
         lines.append(f"  {paint(str(d.span.line) + ' |', 'dim')} {shown}")
         if d.span.column:
             room = max(1, len(shown) - column + 1)
@@ -41,14 +41,14 @@ def _one(d: Diagnostic, line: Line, paint: Painter) -> str:
     return "\n".join(lines)
 
 
-def _window(source: str, column: int) -> tuple[str, int]:
+def _window(source: str, column: int, room: int) -> tuple[str, int]:
     """The part of a long line around the column, what cannot be seen made visible, and the column in it."""
-    start = max(0, column - _MAX_WIDTH // 2) if len(source) > _MAX_WIDTH else 0
-    shown = source[start : start + _MAX_WIDTH]
+    start = max(0, column - room // 2) if len(source) > room else 0
+    shown = source[start : start + room]
     before = source[start : max(start, column - 1)]
     visible = "".join(map(_visible, before))
     head = "…" if start else ""
-    tail = "…" if start + _MAX_WIDTH < len(source) else ""
+    tail = "…" if start + room < len(source) else ""
     return head + visible + "".join(map(_visible, shown[len(before) :])) + tail, len(head) + len(visible) + 1
 
 
@@ -88,11 +88,14 @@ def as_json(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
     }
 
 
-def as_github(diagnostics: Sequence[Diagnostic]) -> str:
-    """Workflow commands that GitHub shows at the line of a pull request."""
+def as_github(diagnostics: Sequence[Diagnostic], within: str = "") -> str:
+    """Workflow commands that GitHub shows at the line of a pull request.
+
+    `within` leads from the repository's folder to the project's: "house/".
+    """
     lines = []
     for d in diagnostics:
-        place = f"file={_property(d.span.file)},line={d.span.line}"
+        place = f"file={_property(within + d.span.file)},line={d.span.line}"
         place += f",col={d.span.column}" if d.span.column else ""
         title = _property(f"{d.code} {codes()[d.code].title}")
         message = _data(d.message + (f"\n{d.hint}" if d.hint else ""))
@@ -108,7 +111,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def as_sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
+def as_sarif(diagnostics: Sequence[Diagnostic], within: str = "") -> dict[str, object]:
     """SARIF 2.1.0, for code scanning."""
     used = sorted({d.code for d in diagnostics})
     rules = [_rule(codes()[code]) for code in used]
@@ -118,8 +121,8 @@ def as_sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
             "ruleIndex": used.index(d.code),
             "level": d.severity,
             "message": {"text": d.message + (f" ({d.hint})" if d.hint else "")},
-            "locations": [_location(d.span)],
-            "relatedLocations": [{**_location(s), "message": {"text": word}} for s, word in d.related],
+            "locations": [_location(d.span, within)],
+            "relatedLocations": [{**_location(s, within), "message": {"text": word}} for s, word in d.related],
         }
         for d in diagnostics
     ]
@@ -141,11 +144,11 @@ def _rule(code: Code) -> dict[str, object]:
     }
 
 
-def _location(span: Span) -> dict[str, object]:
+def _location(span: Span, within: str) -> dict[str, object]:
     region = {"startLine": span.line}
     if span.column:
         region |= {"startColumn": span.column, "endColumn": span.column + span.length}
-    return {"physicalLocation": {"artifactLocation": {"uri": span.file}, "region": region}}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(within + span.file)}, "region": region}}
 
 
 def code_page(code: Code) -> str:

@@ -119,8 +119,9 @@ def _key(health: Health) -> str:
 def _tokenizer(health: Health) -> str:
     tokens = health.tokens
     if tokens.problem:
-        return f"{tokens.name} cannot be used: {tokens.problem}" + (f" ({tokens.hint})" if tokens.hint else "")
-    return f"{tokens.name}: exact" if tokens.exact else f"{tokens.name}: estimated, {tokens.margin}"
+        return f"{tokens.spec} cannot be used: {tokens.problem}" + (f" ({tokens.hint})" if tokens.hint else "")
+    counts = "exact" if tokens.exact else f"estimated, {tokens.margin}"
+    return counts if tokens.spec == "estimate" else f"{tokens.spec}: {counts}"
 
 
 def _context(health: Health) -> str:
@@ -167,7 +168,7 @@ def _model_json(health: Health) -> dict[str, object]:
         "port": None if port is None else {"number": port.number, "owners": owners, "knowledge": list(port.known)},
         "key": {"state": health.key.state, "variable": health.key.variable or None},
         "tokenizer": {
-            "name": tokens.name,
+            "spec": tokens.spec,
             "exact": tokens.exact,
             "margin": tokens.margin,
             "warnings": list(tokens.warnings),

@@ -37,7 +37,7 @@ def _sections(explanation: Explanation, paint: Painter) -> str:
     for section in explanation.sections:
         priority = "required" if section.required else str(section.priority)
         rows.append(
-            (section.label, str(section.tokens), str(section.items), priority, f"{section.file}:{section.line}")
+            (section.label, f"{section.tokens:,}", f"{section.items:,}", priority, f"{section.file}:{section.line}")
         )
     head, *body = columns(rows, right=(1, 2, 3)).split("\n")
     return "\n".join([paint(head, "bold"), *body])
@@ -46,8 +46,8 @@ def _sections(explanation: Explanation, paint: Painter) -> str:
 def _prompt(explanation: Explanation, paint: Painter) -> str:
     margins = [_margin(line) for line in explanation.lines]
     width = max(map(len, margins), default=0)
-    digits = len(str(max((line.number for line in explanation.lines), default=1)))
-    lines = []
+    digits = max(4, len(str(max((line.number for line in explanation.lines), default=1))))
+    lines = [paint(f"{'line'.rjust(digits)} {'from'.ljust(width)} tokens │ text", "bold")]
     message = 0
     for line, margin in zip(explanation.lines, margins, strict=True):
         if line.message != message:
@@ -55,7 +55,8 @@ def _prompt(explanation: Explanation, paint: Painter) -> str:
             role = explanation.entry.enriched.messages[message - 1][0]
             lines.append(paint(f"--- message {message}: {role}", "bold"))
         number = paint(str(line.number).rjust(digits), "dim")
-        lines.append(f"{number} {paint(margin.ljust(width), 'cyan')} {paint('│', 'dim')} {line.text}".rstrip())
+        cost = paint(f"{line.tokens:6}" if margin else " " * 6, "dim")
+        lines.append(f"{number} {paint(margin.ljust(width), 'cyan')} {cost} {paint('│', 'dim')} {line.text}".rstrip())
     return "\n".join(lines)
 
 
@@ -68,9 +69,12 @@ def _left_out(explanation: Explanation, paint: Painter) -> str:
         return ""
     lines = [paint("left out", "bold")]
     filtered = Counter(item.section for item in explanation.left_out if item.why == "filtered")
+    other: dict[str, list[str]] = {}
     for item in explanation.left_out:
         if item.why != "filtered":
-            lines.append(f"  {item.what} from '{item.label}': {item.why} ({item.note})")
+            why = {"budget": "cut by the budget", "clearance": "above the clearance"}.get(item.why, item.why)
+            other.setdefault(f"from '{item.label}': {why} ({item.note})", []).append(item.what)
+    lines += [f"  {len(names):,} {why}: {', '.join(names)}" for why, names in other.items()]
     for section, count in filtered.items():
         label = explanation.sections[section].label
         names = [item.what for item in explanation.left_out if item.section == section and item.why == "filtered"]
@@ -83,10 +87,10 @@ def explain_line(explanation: Explanation, line: ExplainedLine, paint: Painter) 
     """One line: its text, the line of the file it comes from, the facts and the section."""
     section = explanation.sections[line.section]
     place = f"{explanation.entry.name}:{line.number}"
-    rows = [f"{paint(place, 'bold')}  {line.text}"]
+    rows = [f"{paint(place, 'bold')}  {line.text}".rstrip()]
     if line.kind == "gap":
-        return f"{rows[0]}\n  a blank line before the section '{section.label}'"
-    rows.append(f"  from     {paint(f'{line.file}:{line.line}', 'cyan')}  {line.source}")
+        return f"{rows[0]}\n  a blank line that sets apart what follows, in the section '{section.label}'"
+    rows.append(f"  from     {paint(f'{line.file}:{line.line}', 'cyan')}  {line.source}".rstrip())
     facts = [fact for fact in line.facts if not fact.startswith(("example:", "table:", "template:"))]
     if facts:
         shown = ", ".join(facts[:6]) + (f" and {len(facts) - 6} more" if len(facts) > 6 else "")

@@ -1,10 +1,11 @@
 """What `build`, `diff` and `explain` found, as text, JSON and Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from promptforge.console.diagnostics import record
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.diff import AgentChange, Diff, ExampleChange, FactChange
+from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
 
 __all__ = ["build_json", "build_text", "diff_json", "diff_markdown", "diff_text", "one_line"]
@@ -60,6 +61,8 @@ def _changed_line(report: Report, paint: Painter) -> str:
         return paint(f"built {plural(len(report.agents), 'prompt')}", "green") + f" -> {report.output}"
     if not report.written:
         return paint("nothing changed", "green") + f": {report.output} is up to date"
+    if not report.diff.agents:
+        return paint(one_line(report.diff), "green") + f"; wrote {', '.join(report.written)}"
     return paint("changed", "green") + f": {one_line(report.diff)} -> {report.output}"
 
 
@@ -67,7 +70,7 @@ def one_line(diff: Diff) -> str:
     """A diff in one line."""
     facts = [f for f in diff.facts if f.key]
     if not diff.agents:
-        return "no prompt" + (f" ({plural(len(facts), 'fact')} that no prompt holds)" if facts else "")
+        return "no prompt changed" + (f" ({plural(len(facts), 'fact')} that no prompt holds)" if facts else "")
     shown = [f"{a.name} {_delta(a)}" for a in diff.agents[:4]]
     more = f" and {len(diff.agents) - 4} more" if len(diff.agents) > 4 else ""
     cause = f"{plural(len(facts), 'fact')}, " if facts else ""
@@ -79,7 +82,7 @@ def _cloud_line(report: Report) -> str:
     to_cloud = f"{len(cloud)} of {plural(len(report.agents), 'prompt')} with {plural(report.cloud_facts, 'fact')}"
     withheld = sum(len(a.withheld) for a in report.agents)
     stayed = f"{plural(report.local_facts, 'fact')} too sensitive for it"
-    left = f" (left out {withheld} times)" if withheld else ""
+    left = f" (left out {plural(withheld, 'time')})" if withheld else ""
     return f"to the cloud: {to_cloud}; stayed local: {stayed}{left}"
 
 
@@ -123,7 +126,8 @@ def diff_text(diff: Diff, paint: Painter) -> str:
     if diff.agents:
         lines.append(paint("agents", "bold"))
         rows = [(a.name, _tokens(a), _delta(a), _why(a)) for a in diff.agents]
-        lines.append(columns(rows, indent="  "))
+        table = columns(rows, indent="  ").split("\n")
+        lines += [paint(row, "red") if a.broken else row for row, a in zip(table, diff.agents, strict=True)]
         lines += [f"  {paint('!', 'red')} {text}" for a in diff.agents for text in _consequences(a)]
     examples = [e for e in diff.examples if e.id]
     if examples:
@@ -131,16 +135,33 @@ def diff_text(diff: Diff, paint: Painter) -> str:
         lines += [f"  {_example_line(example)}" for example in examples]
     if diff.breaks:
         lines.append(paint("breaks", "red", "bold"))
-        for d in diff.breaks:
-            lines.append(f"  {d.span}: {d.code}: {d.message}" + (f" ({d.hint})" if d.hint else ""))
-    touched = plural(len(diff.agents), "prompt")
-    lines.append(
-        f"{plural(sum(1 for f in diff.facts if f.key), 'fact')} changed, {touched} touched, {len(diff.breaks)} broken"
-    )
+        for d, others in _alike(diff.breaks):
+            lines.append(f"  {d.span}: {paint(d.code, 'red')}: {d.message}" + (f" ({d.hint})" if d.hint else ""))
+            lines += [f"    {others}"] if others else []
+    lines.append(_sum(diff))
     return "\n".join(lines)
 
 
-_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "renamed": ("→", "yellow")}
+def _sum(diff: Diff) -> str:
+    """What it comes to, in one line."""
+    facts = plural(sum(1 for f in diff.facts if f.key), "fact")
+    broken = sum(1 for agent in diff.agents if agent.broken)
+    breaks = f"{plural(broken, 'prompt')} broken by {plural(len(diff.breaks), 'error')}"
+    touched = plural(len(diff.agents), "prompt")
+    return f"{facts} changed, {touched} touched, {breaks if broken or diff.breaks else 'nothing broken'}"
+
+
+def _alike(breaks: Sequence[Diagnostic]) -> Iterator[tuple[Diagnostic, str]]:
+    """The first of those that say the same, and where the others are."""
+    same: dict[tuple[str, str], list[Diagnostic]] = {}
+    for d in breaks:
+        same.setdefault((d.code, d.message), []).append(d)
+    for first, *others in same.values():
+        places = _names([str(d.span) for d in others], 3)
+        yield first, f"and at {plural(len(others), 'more place')}: {places}" if others else ""
+
+
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "renamed": ("~", "yellow")}
 
 
 def _fact_lines(fact: FactChange, paint: Painter) -> list[str]:
@@ -153,21 +174,22 @@ def _fact_lines(fact: FactChange, paint: Painter) -> list[str]:
 
 def _columns(fact: FactChange) -> str:
     if fact.change == "added":
-        return ", ".join(f"{column} {after}" for column, (_, after) in fact.columns.items() if after is not None)
+        return ", ".join(f"{c} {_value(after)}" for c, (_, after) in fact.columns.items() if after is not None)
     if fact.change == "removed":
-        return ", ".join(f"{column} {before}" for column, (before, _) in fact.columns.items() if before is not None)
+        return ", ".join(f"{c} {_value(before)}" for c, (before, _) in fact.columns.items() if before is not None)
     return ", ".join(f"{column} {_value(before)} → {_value(after)}" for column, (before, after) in fact.columns.items())
 
 
 def _value(value: str | None) -> str:
     if value is None:
         return "(unset)"
+    value = value.replace("\n", "\\n")
     return value if len(value) <= 60 else value[:57] + "…"
 
 
 def _tokens(agent: AgentChange) -> str:
     before = "-" if agent.tokens_before is None else f"{agent.tokens_before:,}"
-    after = "broken" if agent.broken else "-" if agent.tokens_after is None else f"{agent.tokens_after:,}"
+    after = "-" if agent.tokens_after is None else f"{agent.tokens_after:,}"
     return f"{before} → {after}"
 
 
@@ -187,7 +209,7 @@ def _consequences(agent: AgentChange) -> list[str]:
     texts = []
     if agent.over_budget:
         texts.append(f"{agent.name} is over its budget of {agent.budget_tokens:,} tokens")
-    if agent.cut:
+    if agent.cut and not agent.broken:
         texts.append(f"{agent.name}: the budget now cuts {_names(agent.cut, 3)}")
     return texts
 
@@ -241,17 +263,15 @@ def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
     """The diff for a pull request."""
     if diff.empty:
         return f"**promptforge**: no fact and no prompt differs between `{sides[0]}` and `{sides[1]}`."
-    facts = [f for f in diff.facts if f.key]
     lines = [
-        f"### promptforge: {plural(len(facts), 'fact')} changed, {plural(len(diff.agents), 'prompt')} touched, "
-        f"{len(diff.breaks)} broken",
+        f"### promptforge: {_sum(diff)}",
         f"`{sides[0]}` → `{sides[1]}`",
     ]
     if diff.breaks:
         lines += ["", "**Breaks**", ""]
-        lines += [
-            f"- `{d.span}` **{d.code}** {_md(d.message)}" + (f" ({_md(d.hint)})" if d.hint else "") for d in diff.breaks
-        ]
+        for d, others in _alike(diff.breaks):
+            hint = " ".join(text for text in (f"({_md(d.hint)})" if d.hint else "", others) if text)
+            lines.append(f"- `{d.span}` **{d.code}** {_md(d.message)} {hint}".rstrip())
     if diff.facts:
         lines += ["", "| fact | change | columns | where |", "|---|---|---|---|"]
         for f in diff.facts:

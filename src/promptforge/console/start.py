@@ -3,10 +3,13 @@
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptforge.console.terminal import Painter, columns, plural
-from promptforge.workbench.adopt import Adopted
 from promptforge.workbench.scaffold import Scaffold
+
+if TYPE_CHECKING:  # it brings the compiler, which a new project does not need
+    from promptforge.workbench.adopt import Adopted
 
 __all__ = ["adopted_text", "lacking_text", "left_text", "scaffold_text"]
 
@@ -34,7 +37,7 @@ def scaffold_text(made: Scaffold, paint: Painter) -> str:
     return "\n".join([head, _files(made.written, {}), *_next(made.root, commands, paint)])
 
 
-def adopted_text(adopted: Adopted, paint: Painter) -> str:
+def adopted_text(adopted: "Adopted", paint: Painter) -> str:
     """The files of a project of prompts that were there before, and the next two commands."""
     made = adopted.scaffold
     entries = adopted.build.artifact.entries

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -16,8 +18,9 @@ _STYLES = {"red": "31", "yellow": "33", "blue": "34", "cyan": "36", "green": "32
 class Painter:
     """Colours text, or leaves it alone."""
 
-    def __init__(self, *, colour: bool) -> None:
+    def __init__(self, *, colour: bool, room: int = 120) -> None:
         self.colour = colour
+        self.room = room  # for an excerpt of a file
 
     def __call__(self, text: str, *styles: str) -> str:
         """The text in these styles."""
@@ -30,22 +33,30 @@ class Painter:
 def painter(stream: TextIO | None = None) -> Painter:
     """A painter for a stream, by default stdout (https://no-color.org)."""
     stream = stream or sys.stdout
-    return Painter(colour=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+    if stream is None or not stream.isatty():  # None: the process was started with it closed
+        return Painter(colour=False)
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Painter(colour=not plain, room=max(40, min(120, shutil.get_terminal_size().columns - 12)))
+
+
+_UNSEEN = re.compile(r"(?!\x1b\[[\d;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal would obey, our own colours apart: it may come from a fact."""
 
 
 def print_text(text: str) -> None:
-    """A result."""
+    """A result. What a terminal would obey is shown instead."""
+    text = _UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
     _write(sys.stdout, text if text.endswith("\n") or not text else text + "\n")
 
 
 def print_json(value: object) -> None:
     """A result for programs; every one carries `version: 1`."""
-    print_text(json.dumps(value, ensure_ascii=False, indent=2))
+    _write(sys.stdout, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def status(text: str) -> None:
     """Something that is no result."""
-    _write(sys.stderr, text + "\n")
+    _write(sys.stderr, _UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text) + "\n")
 
 
 def print_error(problem: PromptforgeError) -> None:
@@ -56,13 +67,18 @@ def print_error(problem: PromptforgeError) -> None:
         status(f"  {paint('hint:', 'cyan')} {problem.hint}")
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed before we started (`>&-`): nobody wants it
+        return
     try:
-        stream.write(text)
-    except UnicodeEncodeError:
-        encoding = stream.encoding or "ascii"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:  # whoever read us has gone (`| head`): nothing more to say, but the exit code still counts
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "") -> str:

@@ -182,7 +182,8 @@ def _project(prompts: Sequence[_Prompt], source: Path, root: Path, tokens: Mappi
 
 def _config(prompts: Sequence[_Prompt], source: Path, root: Path) -> str:
     text = _MODELINE.format("", "project") + (
-        f"# Taken over from {' '.join(source.name.split())}: `promptforge build` gives the same prompts back, byte for byte.\n"
+        f"# Taken over from {' '.join(source.name.split())}:\n"
+        "# `promptforge build` gives the same prompts back, byte for byte.\n#\n"
         "# Next: move what several personas repeat into knowledge/ (a table is a list of facts), let their\n"
         "# `sections` print it, and see with `promptforge diff` what that does to each prompt.\n"
     )

@@ -7,7 +7,7 @@ after a kill finishes the journal before it reads.
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -58,10 +58,8 @@ def _wait_for(handle: int) -> None:
 
 def _finish_journal(folder: Path) -> None:
     journal = folder / _JOURNAL
-    with suppress(FileNotFoundError, ValueError):
-        for temporary, place in json.loads(journal.read_text(encoding="utf-8")):
-            with suppress(FileNotFoundError):
-                os.replace(temporary, place)
+    with suppress(FileNotFoundError, ValueError, TypeError):
+        _rename(journal, [(temporary, place) for temporary, place in json.loads(journal.read_bytes())])
     journal.unlink(missing_ok=True)
 
 
@@ -72,6 +70,7 @@ def replace_files(root: Path, contents: Mapping[Path, tuple[bytes, bool]]) -> tu
     """
     differing = {path: how for path, how in contents.items() if not _is_already(path, *how)}
     temporaries: list[tuple[str, str]] = []
+    journal = private_folder(root) / _JOURNAL
     try:
         for path, (content, private) in differing.items():
             real = Path(os.path.realpath(path))
@@ -80,18 +79,32 @@ def replace_files(root: Path, contents: Mapping[Path, tuple[bytes, bool]]) -> tu
                 left_over.unlink(missing_ok=True)
             temporaries.append((_write_beside(real, content, private), str(real)))
         if temporaries:
-            journal = private_folder(root) / _JOURNAL
-            temporary = _write_beside(journal, json.dumps(temporaries).encode(), False)
-            os.replace(temporary, journal)
-            for temporary, place in temporaries:
-                os.replace(temporary, place)
-            journal.unlink()
+            os.replace(_write_beside(journal, json.dumps(temporaries).encode(), False), journal)
     except OSError as problem:
         for temporary, _ in temporaries:
             Path(temporary).unlink(missing_ok=True)
-        (root / ".promptforge" / _JOURNAL).unlink(missing_ok=True)
         raise _cannot(Path(problem.filename or next(iter(differing))), problem) from problem
+    _rename(journal, temporaries)
     return tuple(differing)
+
+
+def _rename(journal: Path, temporaries: Sequence[tuple[str, str]]) -> None:
+    """Make the renames that the journal names, and forget it. Raises WriteError where one of them cannot be made.
+
+    What is on disk may then be of two builds; the locks say so to whoever reads it, and the next build mends it.
+    """
+    failed: OSError | None = None
+    for temporary, place in temporaries:
+        try:
+            os.replace(temporary, place)
+        except FileNotFoundError:
+            continue  # renamed before a kill
+        except OSError as problem:
+            Path(temporary).unlink(missing_ok=True)
+            failed = failed or problem
+    journal.unlink(missing_ok=True)
+    if failed:
+        raise _cannot(Path(failed.filename2 or failed.filename), failed) from failed
 
 
 def _is_already(path: Path, content: bytes, private: bool) -> bool:

@@ -27,7 +27,6 @@ __all__ = ["EXTRAS", "Context", "Examination", "Extra", "Git", "Health", "Key", 
 
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "hf": ("tokenizers", "exact counts with a model's own tokenizer.json"),
-    "fast": ("rs_bpe", "the same counts, several times faster"),
     "watch": ("watchfiles", "build --watch"),
 }
 """Extra to the package that it brings, and what for."""
@@ -56,7 +55,8 @@ class Port:
 class Tokens:
     """How a model's tokens are counted."""
 
-    name: str
+    spec: str
+    """As promptforge.yaml has it."""
     exact: bool = False
     margin: str = ""
     warnings: tuple[str, ...] = ()
@@ -229,9 +229,9 @@ def _tokens(model: Model, root: Path) -> Tokens:
         tokenizer = load_tokenizer(model.tokenizer, root=root, render_chat=render_chat)
         tokenizer.chat([("system", "Is anybody there?")])  # a chat template may refuse only now
     except TokenizerError as problem:
-        return Tokens(name=model.tokenizer, problem=str(problem), hint=problem.hint)
+        return Tokens(spec=model.tokenizer, problem=str(problem), hint=problem.hint)
     return Tokens(
-        name=tokenizer.name, exact=tokenizer.exact, margin=tokenizer.margin, warnings=tuple(tokenizer.warnings)
+        spec=model.tokenizer, exact=tokenizer.exact, margin=tokenizer.margin, warnings=tuple(tokenizer.warnings)
     )
 
 

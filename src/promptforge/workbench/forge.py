@@ -25,6 +25,7 @@ from promptforge.files import CONFIG, wanted
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive, replace_files
+from promptforge.workbench.state import keep
 
 __all__ = ["COMMITTED_LOCK", "Report", "check_locks", "forge", "last_build", "lock_path", "output_path"]
 
@@ -60,6 +61,10 @@ class Report:
     """All the files that make up the build."""
     repeated: bool = False
     """Whether nothing had to be made, because nothing changed."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """The digests of the files that it was made of."""
+    dated: bool = False
+    """Whether it may come out otherwise on another day: facts grow stale."""
     diff: Diff | None = None
     """Against the last build; None when there was none that could be read."""
     cloud_facts: int = 0
@@ -119,17 +124,24 @@ def forge(
             return report, build
         _complain_if_nobody(build, only)
         prompts = prompts_text(artifact)
-        content = prompts.encode("utf-8")
         lock = lock_text(artifact, output=place, prompts=prompts).encode("utf-8")
         files = {
-            path: (content, _shows_private(artifact)),
+            path: (prompts.encode("utf-8"), _shows_private(artifact)),
             lock_path(path): (lock, artifact.private),
             root / COMMITTED_LOCK: (committed_lock(artifact).encode("utf-8"), False),
         }
         written = replace_files(root, files)
+        if not only and not build.diagnostics:
+            contents = {os.path.relpath(p, root): content for p, (content, _) in files.items()}
+            keep(root, build, asked=output, place=place, today=str(today), outputs=contents)
     diff = compare(before, artifact) if before else None
     return replace(
-        report, written=tuple(os.path.relpath(p, root) for p in written), files=tuple(files), diff=diff
+        report,
+        written=tuple(os.path.relpath(p, root) for p in written),
+        files=tuple(files),
+        inputs=build.artifact.inputs,
+        dated=build.project.config.stale_after_days is not None,
+        diff=diff,
     ), build
 
 

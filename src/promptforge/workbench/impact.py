@@ -9,7 +9,7 @@ from promptforge.artifact import Artifact
 from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
 from promptforge.diff import Diff, compare
-from promptforge.errors import InputError
+from promptforge.errors import InputError, WriteError
 from promptforge.files import CONFIG, read_revision
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive
@@ -55,6 +55,8 @@ def _folder(root: Path, name: str, today: datetime.date) -> _Side:
 
 
 def _named(root: Path, name: str, today: datetime.date) -> _Side:
+    if not name:
+        raise InputError("an empty name is neither a folder nor a git revision", hint="see: git log --oneline")
     folder = Path(name)
     if folder.is_dir():
         if not (folder / CONFIG).exists():
@@ -69,12 +71,19 @@ def _built(root: Path, output: str) -> _Side:
     path = output_path(root, output)
     if not path.exists():
         raise InputError(f"there is no build to compare with: {output} is not there", hint=hint)
-    with exclusive(root):
-        try:
-            artifact = last_build(root, output)
-        except ValueError as problem:
-            raise InputError(f"the last build cannot be used: {problem}", hint=hint) from problem
+    try:
+        artifact = _last_build(root, output)
+    except ValueError as problem:
+        raise InputError(f"the last build cannot be used: {problem}", hint=hint) from problem
     if artifact is None:
         raise InputError(f"the last build cannot be used: {output} has no lock beside it", hint=hint)
     since = datetime.datetime.fromtimestamp(path.stat().st_mtime)
     return _Side(artifact=artifact, name="the last build", output=output, since=since)
+
+
+def _last_build(root: Path, output: str) -> Artifact | None:
+    try:
+        with exclusive(root):
+            return last_build(root, output)
+    except WriteError:  # a project that we may only read
+        return last_build(root, output)

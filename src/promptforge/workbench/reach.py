@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -192,15 +193,20 @@ def _by_proc(port: int) -> tuple[Owner, ...] | None:
     found: dict[int, Owner] = {}
     unseen = set(sockets)
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            held = {link.readlink().name for link in (process / "fd").iterdir()} & sockets
-            if held:
-                found[int(process.name)] = Owner(name=_command(process), pid=int(process.name))
-                unseen -= held
-        except OSError:
-            continue  # gone by now, or somebody else's
+        held = sockets & set(_open_files(process))
+        if held:
+            found[int(process.name)] = Owner(name=_command(process), pid=int(process.name))
+            unseen -= held
     ours = tuple(found[pid] for pid in sorted(found))
     return (*ours, Owner()) if unseen else ours
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What a process holds open, as far as we may know."""
+    with suppress(OSError):  # gone by now, or somebody else's
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):  # closed by now
+                yield link.readlink().name
 
 
 def _listening(table: Path, port: int) -> Iterator[str]:
@@ -223,7 +229,9 @@ def _answers_here(hexadecimal: str) -> bool:
 
 
 def _command(process: Path) -> str:
-    return (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+    with suppress(OSError):
+        return (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+    return "a process"
 
 
 def _by_lsof(port: int) -> tuple[Owner, ...] | None:

@@ -1,0 +1,247 @@
+"""An edit of the knowledge: the files now against those of the last build, fact by fact.
+
+Only what is certain counts: where other files changed, tables came or went, or facts changed places, it gives up.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptforge.artifact import Entry, read_entry
+from promptforge.compiler.link import link
+from promptforge.compiler.load import Loaded, Parse, load
+from promptforge.compiler.tables import make_tables
+from promptforge.files import CONFIG, DEFAULT_FILE_MB, Tree, digest_of, input_paths, read_file
+from promptforge.model import Fact, Project, Table
+from promptforge.source import Diagnostic
+from promptforge.workbench.forge import COMMITTED_LOCK, lock_path, output_path
+from promptforge.workbench.splice import Lock
+from promptforge.workbench.state import Listener, Row, State
+from promptforge.yamlio import Document, parse
+
+__all__ = ["Delta", "Edit", "Inputs", "Knowledge", "Last", "UnclearError", "read_edit"]
+
+MOST_FACTS = 100
+"""Facts that may differ; with more of them a whole build is as quick."""
+_NOT_COMPILED = ("suites/", "training/")
+
+
+class UnclearError(Exception):
+    """The project must be built as a whole: why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The project's files now."""
+
+    files: Mapping[str, bytes]
+    digests: Mapping[str, str]
+    changed: frozenset[str]
+
+    def knowledge(self) -> Iterator[str]:
+        """The changed files of the knowledge."""
+        return (path for path in sorted(self.changed) if path.startswith("knowledge/"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Last:
+    """The last build, as it lies on the disk."""
+
+    path: Path
+    prompts: bytes
+    lock: Lock
+    committed: list[bytes]
+    """The lines of promptforge.lock."""
+    rows: list[Row]
+    listeners: Mapping[str, Listener]
+
+    def block(self, number: int) -> bytes:
+        """An agent's part of the artifact."""
+        return self.prompts[self.rows[number - 1].end if number else 0 : self.rows[number].end]
+
+    def entry(self, number: int) -> Entry:
+        """An agent as it was built."""
+        name = self.rows[number].name
+        document, _ = parse("agent_prompts.yaml", self.block(number))
+        if document is None:
+            raise UnclearError(f"the prompt of {name} cannot be read")
+        return read_entry(name, self.lock.agent(number), document.data[name])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """The tables now, and what was said while they were made."""
+
+    loaded: Loaded
+    project: Project
+    """Without agents and examples."""
+    found: list[Diagnostic]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """The facts that differ."""
+
+    tables: Mapping[str, Table]
+    """The tables of the changed files, as they were."""
+    before: Mapping[str, Fact]
+    """By id: what was removed or is different now, as it was."""
+    after: Mapping[str, Fact]
+    """By id: what was added or was different, as it is."""
+    moved: Mapping[str, tuple[str, int]]
+    """What only stands elsewhere: its file and line."""
+    names: frozenset[str]
+    """What reads differently now in a text: facts, found or not, and tables that are looped over or searched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """All that an incremental build starts from."""
+
+    root: Path
+    state: State
+    inputs: Inputs
+    last: Last
+    knowledge: Knowledge
+    delta: Delta
+
+    def parse(self, file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+        """Parse a file, or take it from the state where it did not change."""
+        return _parser(self.state, self.inputs)(file, content)
+
+
+def read_edit(root: Path, state: State) -> Edit:
+    """What was edited since the state was kept. Raises UnclearError, Unkept, UsageError."""
+    inputs = _read_inputs(root, state)
+    last = _read_last(root, state)
+    knowledge = _read_knowledge(root, state, inputs, last)
+    delta = _find_delta(_tables_before(state, knowledge, inputs), knowledge.project.tables)
+    return Edit(root=root, state=state, inputs=inputs, last=last, knowledge=knowledge, delta=delta)
+
+
+# --- what there is --------------------------------------------------------------------------------------------------
+
+
+def _read_inputs(root: Path, state: State) -> Inputs:
+    recorded: dict[str, str] = state.part("inputs")
+    if input_paths(root) != list(recorded):
+        raise UnclearError("files came or went")
+    files: dict[str, bytes] = {}
+    for path in recorded:
+        content = read_file(root, path, limit_mb=2**20)
+        if not isinstance(content, bytes):
+            raise UnclearError(f"{path} cannot be read")
+        files[path] = content
+    digests = {path: digest_of(content) for path, content in files.items()}
+    changed = frozenset(path for path, digest in recorded.items() if digests[path] != digest)
+    for path in changed:
+        is_knowledge = path.startswith("knowledge/") and not path.endswith(".schema.json")
+        if not (is_knowledge or path.startswith(_NOT_COMPILED)):
+            raise UnclearError(f"{path} is no knowledge")
+    return Inputs(files=files, digests=digests, changed=changed)
+
+
+def _read_last(root: Path, state: State) -> Last:
+    path = output_path(root, state.head["place"])
+    contents = []
+    for place in (path, lock_path(path), root / COMMITTED_LOCK):
+        try:
+            content = place.read_bytes()
+        except OSError as problem:
+            raise UnclearError(f"{place} cannot be read") from problem
+        if digest_of(content) != state.head["outputs"][os.path.relpath(place, root)]:
+            raise UnclearError(f"{place} is not as it was written")
+        contents.append(content)
+    prompts, lock, committed = contents
+    return Last(
+        path=path,
+        prompts=prompts,
+        lock=Lock(lock),
+        committed=committed.split(b"\n"),
+        rows=state.rows(),
+        listeners=state.listeners(),
+    )
+
+
+def _parser(state: State, inputs: Inputs) -> Parse:
+    def parse_changed(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+        if file in inputs.changed or not file.startswith(("knowledge/", "fewshot/")):
+            return parse(file, content)
+        return state.document(file, content.decode("utf-8-sig")), ()
+
+    return parse_changed
+
+
+def _read_knowledge(root: Path, state: State, inputs: Inputs, last: Last) -> Knowledge:
+    files = {path: content for path, content in inputs.files.items() if path == CONFIG or path.startswith("knowledge/")}
+    loaded, found = load(Tree(root=root, files=files), parse=_parser(state, inputs))
+    project, problems = link(loaded, others=[row.name for row in last.rows])
+    limits = project.config.settings.get("limits", {})
+    if any(len(inputs.files[path]) > limits.get("file_mb", DEFAULT_FILE_MB) * 2**20 for path in inputs.changed):
+        raise UnclearError("a file is too large")
+    if any(path not in loaded.knowledge for path in inputs.knowledge()):
+        raise UnclearError("a file cannot be parsed")
+    if [(name, table.digest) for name, table in project.tables.items()] != list(state.head["tables"].items()):
+        raise UnclearError("a table came, went or moved, or has another key")
+    return Knowledge(loaded=loaded, project=project, found=[*found, *problems])
+
+
+# --- what differs ---------------------------------------------------------------------------------------------------
+
+
+def _tables_before(state: State, knowledge: Knowledge, inputs: Inputs) -> dict[str, Table]:
+    """The tables that the changed files hold or held, as they were."""
+    now = knowledge.loaded.knowledge
+    documents = {path: state.document(path, "") for path in inputs.knowledge()}
+    names = {name for path, document in documents.items() for name in (*document.data, *now[path].data)}
+    for path, document in now.items():
+        if not names.isdisjoint(document.data):
+            documents.setdefault(path, document)
+    reserved = frozenset(knowledge.project.config.runtime)
+    tables, _ = make_tables({path: documents[path] for path in sorted(documents)}, knowledge.loaded.schemas, reserved)
+    return {name: tables[name] for name in knowledge.project.tables if name in names}
+
+
+def _find_delta(old: Mapping[str, Table], new: Mapping[str, Table]) -> Delta:
+    before: dict[str, Fact] = {}
+    after: dict[str, Fact] = {}
+    moved: dict[str, tuple[str, int]] = {}
+    names: set[str] = set()
+    for name, was in old.items():
+        now = new[name]
+        if any(now.columns.get(column) != about for column, about in was.columns.items()):
+            raise UnclearError(f"{name} lost a column")
+        size = len(before) + len(after)
+        _compare(was, now, before, after, moved)
+        if len(before) + len(after) > size:
+            names.add(f"table:{name}")
+        keys = dict.fromkeys((*was.by_key, *now.by_key))
+        names.update(f"{name}/{key}" for key in keys if _id(was.by_key.get(key)) != _id(now.by_key.get(key)))
+    if max(len(before), len(after)) > MOST_FACTS:
+        raise UnclearError("many facts differ")
+    names.update(before, after)
+    return Delta(tables=old, before=before, after=after, moved=moved, names=frozenset(names))
+
+
+def _compare(
+    was: Table, now: Table, before: dict[str, Fact], after: dict[str, Fact], moved: dict[str, tuple[str, int]]
+) -> None:
+    old = {fact.id: fact for fact in was.facts}
+    new = {fact.id: fact for fact in now.facts}
+    if [id_ for id_ in old if id_ in new] != [id_ for id_ in new if id_ in old]:
+        raise UnclearError(f"the facts of {now.name} stand in another order")
+    for id_, fact in old.items():
+        other = new.get(id_)
+        if other is None:
+            before[id_] = fact
+        elif fact.level != other.level or repr(fact.values) != repr(other.values):
+            # By repr: 1.10 is not 1.1, 1 is not true, and the order of the columns matters.
+            before[id_], after[id_] = fact, other
+        elif (fact.file, fact.line) != (other.file, other.line):
+            moved[id_] = other.file, other.line
+    after.update((id_, fact) for id_, fact in new.items() if id_ not in old)
+
+
+def _id(fact: Fact | None) -> str | None:
+    return fact.id if fact else None

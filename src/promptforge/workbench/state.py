@@ -1,0 +1,317 @@
+"""What the next build can take from the last one: parsed files, the table of agents, and what each agent looks at.
+
+Kept beside the project as JSON, one line for each part, so that a part is read only when it is needed. It is never
+trusted further than the digests in it: a damaged state, or one of another version, is no state.
+"""
+
+import json
+import os
+import sys
+from array import array
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from promptforge import __version__
+from promptforge.artifact import Entry
+from promptforge.compiler.build import Build
+from promptforge.document import Decimal, Document
+from promptforge.emit import emit
+from promptforge.files import digest_of
+from promptforge.model import Condition, Project, Section
+
+__all__ = [
+    "Listener",
+    "Row",
+    "State",
+    "UnkeptError",
+    "keep",
+    "packed_document",
+    "read_state",
+    "row_of",
+    "save",
+    "texts_of",
+]
+
+_PLACE = ".promptforge/incremental.json"
+_FORMAT = [1, __version__, list(sys.version_info[:3]), sys.byteorder]
+_MARK = "\0"
+"""The key of a mapping that stands for a decimal."""
+
+
+class UnkeptError(Exception):
+    """Something that the state cannot hold, or that is not in it."""
+
+
+class Row(NamedTuple):
+    """An agent, as the report shows it and where it lies."""
+
+    name: str
+    file: str
+    end: int
+    """Where its part of the artifact ends, in bytes."""
+    model: str | None
+    tier: str | None
+    tokens: int
+    budget_tokens: int
+    exact: bool
+    cut: Sequence[str]
+    withheld: Sequence[str]
+    private: bool
+    """Whether its prompt rests on a private fact."""
+
+
+class Listener(NamedTuple):
+    """A text with references, and where it goes."""
+
+    reads: Sequence[str]
+    digest: str
+    """Of what it says; empty where it looks at the agent."""
+    agents: Sequence[int]
+    """Numbers of the agents that are given it, those included that it is withheld from."""
+    shown: int
+    """How many prompts hold it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A state as it was read; the values of its parts are plain JSON."""
+
+    head: Mapping[str, Any]
+    parts: Mapping[str, bytes]
+
+    def part(self, name: str) -> Any:
+        """A part's value. Raises UnkeptError when there is none."""
+        try:
+            return json.loads(self.parts[name])
+        except (KeyError, ValueError, RecursionError) as problem:
+            raise UnkeptError(name) from problem
+
+    def rows(self) -> list[Row]:
+        """The agents in order."""
+        return list(map(Row._make, self.part("rows")))
+
+    def listeners(self) -> dict[str, Listener]:
+        """The texts with references, by `example:ID` and `template:NAME`."""
+        return {key: Listener._make(one) for key, one in self.part("listeners").items()}
+
+    def watchers(self, table: str) -> Iterator[tuple[tuple[Condition, ...], list[list[int]]]]:
+        """Each `where` on a table with the agents and sections, by number, that have it."""
+        for where, places in self.part(f"watchers {table}") if f"watchers {table}" in self.parts else ():
+            conditions = [Condition(path=tuple(p), values=tuple(unpacked(v)), negate=n) for p, v, n in where]
+            yield tuple(conditions), places
+
+    def examples_for(self, agents: Iterable[str]) -> Iterator[str]:
+        """The files that hold an example for one of the agents, or for all; now and then one too many."""
+        names = [_json(name) for name in agents]
+        for file, for_all in self.head["examples"].items():
+            if for_all or any(name in self.parts[f"document {file}"] for name in names):
+                yield file
+
+    def document(self, file: str, text: str) -> Document:
+        """A file as it was parsed; `text` is what it held. Raises UnkeptError when it is not in the state."""
+        data, positions = self.part(f"document {file}")
+        places = array("Q", b64decode(positions))
+        is_plain = b'"\\u0000"' not in self.parts[f"document {file}"]
+        return Document(file=file, text=text, data=data if is_plain else unpacked(data), positions=places)
+
+
+def read_state(root: Path) -> State | None:
+    """The state that the last build left, if it is whole and of this version."""
+    try:
+        first, _, rest = (root / _PLACE).read_bytes().partition(b"\n")
+        head = json.loads(first)
+        if head["format"] != _FORMAT or head["sha256"] != digest_of(rest):
+            return None
+        return State(head=head, parts=dict(zip(head["parts"], rest.split(b"\n"), strict=True)))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def save(root: Path, head: Mapping[str, Any], parts: Mapping[str, object]) -> None:
+    """Put a state in the place of the last one; parts that are bytes are written as they are.
+
+    A state that cannot be kept is no loss: the next build is made as a whole.
+    """
+    lines = [part if isinstance(part, bytes) else _json(part) for part in parts.values()]
+    rest = b"\n".join(lines)
+    first = _json({**head, "format": _FORMAT, "sha256": digest_of(rest), "parts": list(parts)})
+    place = root / _PLACE
+    temporary = place.with_suffix(f".{os.getpid()}.tmp")
+    with suppress(OSError):
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds private facts
+        with os.fdopen(handle, "wb") as file:
+            file.write(first + b"\n" + rest)
+        os.replace(temporary, place)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def keep(
+    root: Path, build: Build, *, asked: str | None, place: str, today: str, outputs: Mapping[str, bytes]
+) -> None:
+    """Keep the state of a whole build that found nothing to say.
+
+    `asked` is the --output of the command line, `place` the output; `outputs` are the files written, the artifact first.
+    """
+    artifact, project = build.artifact, build.project
+    head = {
+        "asked": asked,
+        "place": place,
+        "today": None if project.config.stale_after_days is None else today,
+        "outputs": {path: digest_of(content) for path, content in outputs.items()},
+        "tables": artifact.tables,
+        "examples": {
+            file: not all(example.get("agents") for example in document.data["examples"])
+            for file, document in build.documents.items()
+            if file.startswith("fewshot/")
+        },
+    }
+    private = {id_ for id_, fact in artifact.facts.items() if fact.level == "private"}
+    entries = artifact.entries.values()
+    ends = _ends(list(artifact.entries), next(iter(outputs.values())))
+    rows = [row_of(entry, end, private) for entry, end in zip(entries, ends, strict=True)]
+    parts: dict[str, object] = {
+        "inputs": artifact.inputs,
+        "rows": rows,
+        "listeners": _listeners(build),
+        "cloud": _cloud(build),
+    }
+    try:
+        parts["through"] = _through(project)
+        parts |= {f"watchers {table}": watchers for table, watchers in _watchers(project).items()}
+        for file, document in build.documents.items():
+            if file.startswith(("knowledge/", "fewshot/")):
+                parts[f"document {file}"] = packed_document(document)
+    except UnkeptError:
+        return
+    save(root, head, parts)
+
+
+def _ends(agents: Sequence[str], prompts: bytes) -> Iterator[int]:
+    """Where each agent's part of the artifact ends: before the next one's key, for nothing else starts a line."""
+    at = 0
+    for name in agents[1:]:
+        at = prompts.index(b"\n" + emit({name: {}}).removesuffix(" {}\n").encode(), at) + 1
+        yield at
+    yield len(prompts)
+
+
+def row_of(entry: Entry, end: int, private: set[str]) -> Row:
+    """An agent's row; `private` are the ids of the private facts."""
+    prompt = entry.enriched
+    return Row(
+        name=entry.name,
+        file=entry.file,
+        end=end,
+        model=entry.model,
+        tier=entry.tier,
+        tokens=prompt.tokens,
+        budget_tokens=entry.budget_tokens,
+        exact=entry.exact,
+        cut=[cut.what for cut in prompt.cuts if cut.why == "budget"],
+        withheld=[cut.what for cut in prompt.cuts if cut.why == "clearance"],
+        private=bool(private) and any(id_ in private for segment in prompt.segments for id_ in segment.facts),
+    )
+
+
+def packed_document(document: Document) -> bytes:
+    """A document as the state keeps it."""
+    return _json([packed(document.data), b64encode(document.positions.tobytes()).decode()])
+
+
+def packed(value: Any) -> Any:
+    """Plain data as JSON can hold it: a decimal as it is written, in a mapping of its own. Raises UnkeptError.
+
+    >>> packed([1, Decimal("1.10"), {"a": "b"}])
+    [1, {'\\x00': '1.10'}, {'a': 'b'}]
+    """
+    kind = value.__class__
+    if kind is dict:
+        if _MARK in value:
+            raise UnkeptError("a key that stands for a decimal")
+        for inner in value.values():
+            if inner.__class__ is dict or inner.__class__ is list or inner.__class__ is Decimal:
+                return {key: packed(one) for key, one in value.items()}
+    elif kind is list:
+        return [packed(one) for one in value]
+    elif kind is Decimal:
+        return {_MARK: value.written}
+    return value
+
+
+def unpacked(value: Any) -> Any:
+    """What `packed` was given."""
+    if isinstance(value, dict):
+        return Decimal(value[_MARK]) if _MARK in value else {key: unpacked(one) for key, one in value.items()}
+    return [unpacked(one) for one in value] if isinstance(value, list) else value
+
+
+# --- what each agent looks at ---------------------------------------------------------------------------------------
+
+
+def _table_sections(project: Project) -> Iterator[tuple[int, int, Section]]:
+    for number, agent in enumerate(project.agents.values()):
+        for at, section in enumerate(agent.sections):
+            if section.kind == "table":
+                yield number, at, section
+
+
+def _watchers(project: Project) -> dict[str, list[tuple[list[object], list[tuple[int, int]]]]]:
+    """Table to each `where` on it with the agents and sections that have it; sections by default share theirs."""
+    found: dict[str, dict[int, tuple[list[object], list[tuple[int, int]]]]] = {}
+    for number, at, section in _table_sections(project):
+        of_table = found.setdefault(section.name, {})
+        if id(section.where) not in of_table:
+            where: list[object] = [[one.path, packed(list(one.values)), one.negate] for one in section.where]
+            of_table[id(section.where)] = where, []
+        of_table[id(section.where)][1].append((number, at))
+    return {table: list(of_table.values()) for table, of_table in found.items()}
+
+
+def _through(project: Project) -> dict[str, dict[str, list[int]]]:
+    """Table to column to the agents that have a `where` which reads it through a reference."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for number, _, section in _table_sections(project):
+        for condition in section.where:
+            table = project.tables[section.name]
+            for step, column in zip(condition.path, condition.path[1:], strict=False):
+                table = project.tables[table.columns[step].ref]
+                found.setdefault(table.name, {}).setdefault(column, []).append(number)
+    return found
+
+
+def _listeners(build: Build) -> dict[str, Listener]:
+    agents: dict[str, list[int]] = {key: [] for key in build.readings}
+    shown = dict.fromkeys(agents, 0)
+    for number, entry in enumerate(build.artifact.entries.values()) if agents else ():
+        given, holds = texts_of(entry)
+        for key in given & agents.keys():
+            agents[key].append(number)
+            shown[key] += key in holds
+    return {key: Listener(r.reads, r.digest, agents[key], shown[key]) for key, r in build.readings.items()}
+
+
+def texts_of(entry: Entry) -> tuple[set[str], set[str]]:
+    """The examples and templates that an agent is given, and those of them that its prompt holds."""
+    prompt = entry.enriched
+    shown = {segment.facts[0] for segment in prompt.segments if segment.kind == "example"}
+    cut = {cut.what for cut in prompt.cuts if cut.what.startswith("example:")}
+    templates = {f"template:{section.name}" for section in entry.sections if section.kind == "template"}
+    return shown | cut | templates, shown
+
+
+def _cloud(build: Build) -> dict[str, int]:
+    """How many prompts of cloud models rest on each fact."""
+    counts: dict[str, int] = {}
+    for entry in build.artifact.entries.values():
+        if entry.tier == "cloud":
+            for id_ in {id_ for segment in entry.enriched.segments for id_ in segment.facts}:
+                if id_ in build.artifact.facts:
+                    counts[id_] = counts.get(id_, 0) + 1
+    return counts
