@@ -6,11 +6,11 @@ from typing import Any
 
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
-from strategies import KEYS, Spec, compiled, edits, facts_of, key_of, projects, tree_of, tries
 
 from promptforge.artifact import Artifact, Entry, lock_text, prompts_text, read_artifact
 from promptforge.compiler.build import Build
 from promptforge.diff import Diff, compare
+from strategies import KEYS, Spec, compiled, edits, facts_of, key_of, projects, tree_of, tries
 
 
 def _sent(entry: Entry) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from promptforge.document import plain_value
 from promptforge.emit import emit
 from promptforge.files import digest_of
 from promptforge.model import Cut, Prompt, Reader, Segment, written
@@ -253,13 +254,20 @@ def _prompt_json(prompt: Prompt, quote: _Quote) -> str:
 def record_values(values: Mapping[str, Any]) -> dict[str, str | list[str] | None]:
     """A fact's values as the lock keeps them."""
     return {
-        column: value
-        if value.__class__ is str or value is None
-        else [written(v) for v in value]
-        if isinstance(value, list)
-        else written(value)
+        column: value if value is None else [_record(v) for v in value] if isinstance(value, list) else _record(value)
         for column, value in values.items()
     }
+
+
+def _record(value: object) -> str:
+    """As written; a text that looks like a number, true, false or null in quotes, since `where` tells them apart."""
+    if not isinstance(value, str):
+        return written(value)
+    quotable = value[:1] in _MAY_NEED_QUOTES and value
+    return _json(value) if quotable and (value[0] == '"' or plain_value(value) is not value) else value
+
+
+_MAY_NEED_QUOTES = '"-0123456789tfn'
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class FactChange:
     old_key: str = ""
     """Of a renamed fact."""
     columns: Mapping[str, tuple[str | None, str | None]]
-    """Column to its value before and after; of an added or removed fact all of them."""
+    """Column to its value before and after; of an added or removed fact all; none where only their order differs."""
     file: str = ""
     line: int = 0
 
@@ -109,7 +109,8 @@ def _facts(old: Artifact, new: Artifact) -> Iterator[FactChange]:
     renamed = dict(_renamed(removed, added)) if added and removed else {}
     for id_, fact in new.facts.items():
         before = old.facts.get(id_)
-        if before is not None and before.values != fact.values:
+        # Columns in another order are a change, too: the order of a table's columns follows it.
+        if before is not None and [*before.values.items()] != [*fact.values.items()]:
             yield _change(id_, "changed", before, fact)
         elif before is None and id_ not in renamed.values():
             yield _change(id_, "added", None, fact)

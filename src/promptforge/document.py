@@ -73,10 +73,12 @@ class Document:
     def span(self, path: Path = (), *, key: bool = False) -> Span:
         """Where the node at `path` stands (or its key); the nearest existing parent when there is no such node."""
         index = self._index(path)
-        if key and path and isinstance(path[-1], str) and index:
+        parent = self._at(path[:-1]) if path else None
+        key = key and isinstance(parent, dict) and path[-1] in parent
+        if key:
             index -= 1
         packed = self.positions[index] if self.positions else 0
-        value = path[-1] if key and path else self._at(path)
+        value = path[-1] if key else self._at(path)
         length = 1 if isinstance(value, (dict, list)) or value is None else max(1, len(str(value).split("\n")[0]))
         return Span(file=self.file, line=(packed >> SHIFT) + 1, column=(packed & _COLUMN) + 1, length=min(length, 80))
 

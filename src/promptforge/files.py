@@ -6,7 +6,6 @@ What cannot be read is a problem of that file alone, kept beside the others.
 import hashlib
 import os
 import stat
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from promptforge.errors import InputError
 
 __all__ = [
     "CONFIG",
+    "DEFAULT_FILE_MB",
+    "YAML",
     "Problem",
     "Tree",
     "digest_of",
@@ -92,7 +93,7 @@ def _read(path: str, file: str, limit: int) -> bytes | Problem:
             if not stat.S_ISREG(status.st_mode):
                 return Problem(file=file, kind="unreadable", message="it is not a regular file")
             if status.st_size > limit:
-                message = f"it has {status.st_size / 2**20:.1f} MB, and the limit is {limit / 2**20:g} MB"
+                message = f"it has {status.st_size:,} bytes, and the limit is {limit:,} ({limit / 2**20:g} MB)"
                 return Problem(file=file, kind="too large", message=message)
             return _read_all(handle, status.st_size)
         finally:
@@ -183,6 +184,8 @@ def _blobs(root: Path, names: list[str]) -> Iterator[bytes]:
 
 
 def _git(root: Path, *arguments: str, stdin: bytes | None = None, what: str = "") -> bytes:
+    import subprocess  # only for git
+
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], input=stdin, capture_output=True, check=False)
     except FileNotFoundError as problem:

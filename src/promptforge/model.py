@@ -159,6 +159,8 @@ class Table:
     """By the key as joined, with and without trailing defaults."""
     digest: str = ""
     """Of what shapes the table besides its facts: key, schema."""
+    partial: bool = False
+    """Whether a file that could not be read may hold more of it: what is missing is then not said."""
 
     def kind(self, column: str) -> str:
         """The kind of a column."""
@@ -270,6 +272,8 @@ class Agent:
     model: Model | None
     privacy: Literal["any", "local"]
     budget_tokens: int
+    budget_line: int
+    """The line of its file where the budget stands, or 1."""
     form: str
     """How its tables are written unless a section says otherwise."""
     persona: str

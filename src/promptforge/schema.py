@@ -229,6 +229,11 @@ def _explain(schema: Schema, value: Any, place: Callable[[Path, bool], Span]) ->
 
 def _diagnose(problem: Any, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
     path: Path = tuple(problem.absolute_path)
+    if "propertyNames" in problem.absolute_schema_path:
+        message = f"'{problem.instance}' cannot be used as a name here"
+        place_of_it = place((*path, problem.instance), True)
+        yield Diagnostic(code="PF203", span=place_of_it, message=message, hint="use letters, digits and _")
+        return
     match problem.validator:
         case "additionalProperties":
             yield from _unknown_keys(problem, path, place)
@@ -241,9 +246,6 @@ def _diagnose(problem: Any, place: Callable[[Path, bool], Span]) -> Iterator[Dia
             yield Diagnostic(code="PF202", span=place(path, True), message=message, hint=f"add `{missing}: …`")
         case "anyOf":
             yield from _any_of_problem(problem, path, place)
-        case "propertyNames":
-            message = f"'{problem.instance}' cannot be used as a name here"
-            yield Diagnostic(code="PF203", span=place(path, True), message=message, hint="use letters, digits and _")
         case _:
             message, hint = _value_problem(problem)
             yield Diagnostic(code="PF203", span=place(path, False), message=message, hint=hint)
@@ -271,9 +273,21 @@ def _any_of_problem(problem: Any, path: Path, place: Callable[[Path, bool], Span
                 if next(iter(inner.relative_schema_path)) == number:
                     yield from _diagnose(inner, place)
             return
-    shapes = " or ".join(dict.fromkeys(_shape(option) for option in problem.validator_value))
-    shown = f"unknown section {_show(value)}" if "persona" in shapes else f"{_show(value)} does not fit here"
-    yield Diagnostic(code="PF203", span=place(path, False), message=shown, hint=f"write {shapes}")
+    shapes = dict.fromkeys(_shape(option) for option in problem.validator_value)
+    name = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
+    message = f"{name} cannot be {_show(value)}"
+    hint = f"write {' or '.join(shapes)}"
+    if "persona" in shapes:
+        telling = [key for option in problem.validator_value for key in option.get("required", [])]
+        keys = list(value) if isinstance(value, dict) else [str(value)]
+        near = next((h for key in keys if (h := did_you_mean(key, telling)).startswith("did you mean")), "")
+        message = (
+            f"unknown section with the keys {', '.join(keys)}"
+            if isinstance(value, dict)
+            else f"unknown section {_show(value)}"
+        )
+        hint = f"{near} ({hint})" if near else hint
+    yield Diagnostic(code="PF203", span=place(path, False), message=message, hint=hint)
 
 
 def _shape(option: Schema) -> str:
@@ -282,7 +296,7 @@ def _shape(option: Schema) -> str:
     if telling := option.get("required"):
         return "{" + f"{telling[0]}: …" + "}"
     if option.get("type") == "array":
-        return "a list of " + _shape(option["items"]).removeprefix("a ")
+        return "a list of " + _shape(option["items"]).removeprefix("a ") + "s"
     kinds = option.get("type", "object")
     return "a single value" if isinstance(kinds, list) else _WORDS.get(kinds, str(kinds))
 
@@ -298,6 +312,8 @@ def _value_problem(problem: Any) -> tuple[str, str]:
             hint = 'put it in quotes: "…"' if kinds == ["string"] and not isinstance(value, (dict, list)) else ""
             if "integer" in kinds and isinstance(value, str):
                 hint = "write a plain decimal number without quotes"
+            if value is None:
+                hint = f"write {wants} after the colon"
             return f"{subject} must be {wants}, not {_kind(value)}", hint or f"write {wants}"
         case "enum":
             hint = did_you_mean(str(value), [str(a) for a in argument])
@@ -307,7 +323,7 @@ def _value_problem(problem: Any) -> tuple[str, str]:
         case "maximum":
             return f"{subject} is {value}, over the greatest value {argument}", "lower it"
         case "minLength" | "minItems":
-            return f"{subject} is empty", "write something, or leave the key out"
+            return f"{subject} is empty", "write something"
         case "pattern":
             about = problem.schema.get("description", "")
             return f"{subject} cannot be {_show(value)}", about or f"it must match {argument}"

@@ -3,12 +3,9 @@
 The table itself is data (`data/codes.toml`): severity, title and the page of each code.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 __all__ = ["Code", "Diagnostic", "Severity", "Span", "codes", "did_you_mean", "errors", "ordered"]
@@ -66,6 +63,9 @@ class Diagnostic:
 @cache
 def codes() -> Mapping[str, Code]:
     """The table of codes, in order."""
+    import tomllib  # only a project with something to say needs it; so with difflib below
+    from importlib.resources import files
+
     raw = tomllib.loads((files("promptforge") / "data" / "codes.toml").read_text(encoding="utf-8"))
     blank = {"allowable": False, "what": "", "why": "", "example": "", "mend": ""}
     return {code: Code(code=code, **{**blank, **entry}) for code, entry in raw.items()}
@@ -90,6 +90,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("x", ["ports", "hosts"])
     'known: hosts, ports'
     """
+    from difflib import get_close_matches
+
     choices = sorted({str(k) for k in known})
     near = get_close_matches(word, choices[:2000], n=1, cutoff=0.6)
     if near:

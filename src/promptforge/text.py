@@ -197,7 +197,7 @@ class Renderer:
                     line, said = problem.lineno, problem.message or said
                     template = (problem.name or "") if problem.name in self._templates else template
                 if isinstance(problem, jinja2.UndefinedError):
-                    hint = self._undefined_hint(said) or hint
+                    hint = (self._undefined_hint(said) if said.endswith("is undefined") else "") or hint
                 return TextError(code, message.format(said), hint=hint, line=line, template=template)
         raise problem
 

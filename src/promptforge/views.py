@@ -17,11 +17,18 @@ MAX_STEPS = 200_000
 
 
 class TextError(Exception):
-    """A text cannot be rendered: where in it (line from 1, and the template's file if another), what, and a hint."""
+    """A text cannot be rendered: where in it (line from 1, and the template's file if another), what, and a hint.
+
+    Without a code it is the consequence of something already said: a file of knowledge that cannot be read.
+    """
 
     def __init__(self, code: str, message: str, *, hint: str = "", line: int = 1, template: str = "") -> None:
         super().__init__(message)
         self.code, self.message, self.hint, self.line, self.template = code, message, hint, line, template
+
+
+def _code(code: str, table: Table) -> str:
+    return "" if table.partial else code
 
 
 @dataclass(slots=True)
@@ -85,7 +92,7 @@ class FactView:
             value = fact.values.get(str(name))
             return Unset(f"the column '{name}' of {table.name} '{fact.key}'") if value is None else value
         hint = did_you_mean(str(name), table.columns)
-        raise TextError("PF303", f"{table.name} has no column '{name}'", hint=hint)
+        raise TextError(_code("PF303", table), f"{table.name} has no column '{name}'", hint=hint)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FactView) and other._fact is self._fact
@@ -117,7 +124,7 @@ class TableView:
         fact = self._find(key)
         if fact is None:
             hint = did_you_mean(written(key), self._table.by_key)
-            raise TextError("PF301", f"no '{written(key)}' in {self._table.name}", hint=hint)
+            raise TextError(_code("PF301", self._table), f"no '{written(key)}' in {self._table.name}", hint=hint)
         return FactView(fact, self._table, self._record)
 
     def __contains__(self, key: object) -> bool:
@@ -183,7 +190,7 @@ def find_one(tables: Mapping[str, Table], record: Record, table: object, wanted:
     for column in wanted:
         if column not in found.columns:
             hint = did_you_mean(column, found.columns)
-            raise TextError("PF303", f"{table} has no column '{column}'", hint=hint)
+            raise TextError(_code("PF303", found), f"{table} has no column '{column}'", hint=hint)
     matches = [
         fact
         for fact in found.facts
@@ -202,7 +209,7 @@ def find_one(tables: Mapping[str, Table], record: Record, table: object, wanted:
             column, value = next(iter(wanted.items()))
             message = f"one('{table}', {asked}) matches no fact"
             hint = did_you_mean(written(value), {written(fact.values.get(column)) for fact in found.facts} - {""})
-        raise TextError("PF403", message, hint=hint)
+        raise TextError(_code("PF403", found), message, hint=hint)
     record.reads[matches[0].id] = None
     return FactView(matches[0], found, record)
 

@@ -109,13 +109,16 @@ def _span(file: str, mark: Any, length: int = 1) -> Span:
 
 
 _SYNTAX_HINTS = (
-    ("'\\t'", "indent with spaces: YAML allows no tab there"),
+    ("a tab where", "indent with spaces"),
     ("mapping values are not allowed", "quote the value that holds a colon and a space, or mend the indentation above"),
-    ("could not find expected ':'", "a key needs ': ' and a value; or a quote or bracket above is not closed"),
+    (
+        "could not find expected ':'",
+        "a key needs ': ' and a value; or a quote or bracket is not closed, or the text below `|` is not indented",
+    ),
     ("did not find expected ',' or", "a bracket is not closed, or a value inside it needs quotes"),
     ("did not find expected <document start>", "the file must hold one mapping, indented evenly"),
     ("did not find expected key", "mend the indentation, or quote the value above"),
-    ("unexpected end of stream", "a quote is not closed"),
+    ("never closed", "close it, or take it away"),
     ("cannot start any token", "quote the value: it starts with a character that YAML keeps for itself"),
     ("undefined alias", "define the anchor (&name) above its use"),
     ("block sequence entries are not allowed", "put the '-' on a line of its own, indented below the key"),
@@ -128,9 +131,13 @@ def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
         mark = problem.problem_mark or problem.context_mark
         message = problem.problem or problem.context or "not YAML"
         context = problem.context_mark
+        if "unexpected end of stream" in message and context:
+            mark, message = context, "this quote is never closed"  # said where it opens, not at the end of the file
+        if mark and text[mark.index : mark.index + 1] == "\t":
+            message = "a tab where only spaces may stand"
         related: tuple[tuple[Span, str], ...] = ()
         if context and mark and context.line != mark.line:
-            related = ((_span(file, context), str(problem.context)),)
+            related = ((_span(file, context), _opened(str(problem.context))),)
         hint = next((hint for sign, hint in _SYNTAX_HINTS if sign in message), "see the line above it, too")
         return Diagnostic(
             code="PF105",
@@ -148,6 +155,13 @@ def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
         message=f"character U+{ord(character or chr(0)):04X} is not allowed in YAML",
         hint="delete it",
     )
+
+
+def _opened(context: str) -> str:
+    """What libyaml was about, in other words: "while parsing a flow mapping" began here."""
+    thing = context.removeprefix("while parsing a ").removeprefix("while scanning a ")
+    words = {"flow mapping": "'{' opened here", "flow sequence": "'[' opened here", "simple key": "the key is here"}
+    return words.get(thing, f"the {thing} begins here" if thing != context else context)
 
 
 class _Builder:
@@ -226,7 +240,8 @@ class _Builder:
     def _open(self, event: Any, *, is_key: bool) -> Any:
         mark = event.start_mark
         if is_key:
-            raise _RefusedError("PF115", mark, "a key must be a plain text", "a key cannot be a list or a mapping")
+            hint = "put the value in quotes: YAML takes '{' and '[' for a mapping and a list"
+            raise _RefusedError("PF115", mark, "a key must be a plain text", hint)
         if len(self.stack) >= MAX_DEPTH:
             message = f"nested more than {MAX_DEPTH} levels deep"
             raise _RefusedError("PF110", mark, message, "flatten it: a fact is a mapping of columns to values")

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from promptforge.compiler.load import Loaded
 from promptforge.files import CONFIG
 from promptforge.model import Config
-from promptforge.source import Diagnostic, Span, codes, did_you_mean, ordered
+from promptforge.source import Diagnostic, Span, codes, ordered
 from promptforge.yamlio import comments
 
 __all__ = ["settle"]
@@ -100,7 +100,7 @@ def _may_allow(allowance: _Allowance, said: list[Diagnostic]) -> bool:
     if allowance.code in known and known[allowance.code].allowable:
         return True
     if allowance.code not in known:
-        message, hint = f"no diagnostic has the code '{allowance.code}'", did_you_mean(allowance.code, known)
+        message, hint = f"no diagnostic has the code '{allowance.code}'", "the codes are in docs/reference/codes"
     else:
         message = f"{allowance.code} ({known[allowance.code].title}) cannot be allowed"
         hint = "mend what it says: the project cannot be compiled around it"

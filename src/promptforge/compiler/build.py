@@ -7,9 +7,9 @@ comparison can still name what a change breaks. Whoever writes an artifact refus
 import datetime
 import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -44,13 +44,16 @@ class Build:
     tree: Tree
     readings: Mapping[str, Reading]
     """The examples (`example:ID`) and templates (`template:NAME`) with references, and what they rested on."""
+    tokenizer_files: tuple[Path, ...] = ()
+    """Files outside the project's own that the counts rest on."""
+    _lines: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def source_line(self, file: str, line: int) -> str | None:
         """The text of a line (from 1) of one of the project's files."""
-        content = self.tree.files.get(file)
-        if content is None:
-            return None
-        lines = content.decode("utf-8-sig", "replace").split("\n")
+        lines = self._lines.get(file)
+        if lines is None:
+            lines = self.tree.files.get(file, b"").decode("utf-8-sig", "replace").split("\n")
+            self._lines[file] = lines
         return lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else None
 
     @property
@@ -124,6 +127,10 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
         if not only or any(fnmatchcase(agent.name, pattern) for pattern in only)
     }
     found += compiler.found
+    found += compiler.drafter.rest() if not only else []
+    if CONFIG in loaded.broken:
+        # Without its models no agent has a clearance: what follows from that is not the user's mistake.
+        found = [d for d in found if d.code not in ("PF410", "PF501")]
     settled = settle(ordered(found), loaded, project.config, thorough=thorough)
     artifact = _artifact(project, entries, compiler)
     return Build(
@@ -132,6 +139,7 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
         project=project,
         documents=loaded.documents,
         tree=tree,
+        tokenizer_files=tuple(path for one in compiler.tokenizers for path in one.files),
         readings=dict(_readings(project, compiler.drafter)),
     )
 
@@ -197,6 +205,11 @@ class _Compiler:
                 text = self.project.templates[one.section.name]
                 inputs[text.file] = self.digests[text.file]
         return inputs
+
+    @property
+    def tokenizers(self) -> Collection[Tokenizer]:
+        """Those that were used."""
+        return self._tokenizers.values()
 
     def _count(self, tokenizer: Tokenizer) -> Count:
         runtime = self.project.config.runtime

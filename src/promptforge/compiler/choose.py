@@ -51,10 +51,10 @@ def clearance_of(agent: Agent, config: Config) -> str:
 
 def leak(fact: Fact, agent: Agent, clearance: str, through: str, span: Span) -> Diagnostic:
     """A fact that cannot be left out of a prompt whose model may not see it: the path from the one to the other."""
-    model = f"model '{agent.model.name}' ({agent.model.tier})" if agent.model else "no model"
+    who = f"its model '{agent.model.name}' ({agent.model.tier})" if agent.model else "an agent without a model"
     message = (
         f"{fact.table} '{fact.key}' is {fact.level}, but reaches agent '{agent.name}' through {through}; "
-        f"its {model} may see {clearance} facts at most"
+        f"{who} may see {clearance} facts at most"
     )
     hint = "take it out of there, give the agent a local model, or change the fact's sensitivity"
     related = ((fact.span, f"the {fact.level} fact"), (Span(file=agent.file), f"agent '{agent.name}'"))

@@ -196,5 +196,7 @@ def _over_budget(agent: Agent, sections: Sequence[Section], draft: Draft, least:
     required = [s.label for s, part in zip(sections, draft.parts, strict=True) if s.required and part.items]
     over = f"over its budget of {agent.budget_tokens}"
     message = f"agent '{agent.name}' needs {least} tokens for {' and '.join(required)} alone, {over}"
-    hint = f"raise the budget to {least} or more, or take `required` off a section"
-    return Diagnostic(code="PF413", span=Span(file=agent.file), message=message, hint=hint)
+    others = [s for s in sections if s.required and s.kind != "persona"]
+    hint = f"raise the budget to {least} or more, or " + ("take `required` off a section" if others else "shorten the persona")
+    place = Span(file=agent.file, line=agent.budget_line)
+    return Diagnostic(code="PF413", span=place, message=message, hint=hint)

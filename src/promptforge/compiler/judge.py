@@ -27,7 +27,7 @@ def judge(
             continue
         yield from _forms(table, place)
         yield from _references(table, project.tables, place)
-        yield from _misspelt(table, place)
+        yield from _misspelt(table, loaded)
         yield from _stale(table, project.config.stale_after_days, today, place)
     if tables is None or not _COLLIDING.isdisjoint(tables):
         yield from _collisions(project.tables, place)
@@ -77,6 +77,8 @@ def _references(table: Table, tables: Mapping[str, Table], place: Place) -> Iter
             continue  # an owner is checked only where the house keeps a table of people
         if target is None and target_name not in BUILTIN:
             continue  # said once, at the schema
+        if target is not None and target.partial:
+            continue  # what it names may stand in a file that could not be read
         known = target.by_key if target else {}
         for fact in table.facts:
             value = fact.values.get(column)
@@ -89,7 +91,7 @@ def _references(table: Table, tables: Mapping[str, Table], place: Place) -> Iter
                     yield Diagnostic(code="PF301", span=place(fact, column), message=message, hint=hint)
 
 
-def _misspelt(table: Table, place: Place) -> Iterator[Diagnostic]:
+def _misspelt(table: Table, loaded: Loaded) -> Iterator[Diagnostic]:
     if table.name not in BUILTIN:
         near = [
             name
@@ -98,7 +100,8 @@ def _misspelt(table: Table, place: Place) -> Iterator[Diagnostic]:
         ]
         if near and table.facts:
             message, hint = f"the table '{table.name}' looks like '{near[0]}' misspelt", f"did you mean '{near[0]}'?"
-            yield Diagnostic(code="PF333", span=table.facts[0].span, message=message, hint=hint)
+            span = loaded.documents[table.facts[0].file].span((table.name,), key=True)
+            yield Diagnostic(code="PF333", span=span, message=message, hint=hint)
         known: Iterable[str] = COMMON
     else:
         known = table.declared
@@ -110,7 +113,8 @@ def _misspelt(table: Table, place: Place) -> Iterator[Diagnostic]:
             if word := meant.get(column):
                 message = f"{table.name} has no column '{column}'"
                 hint = f"did you mean '{word}'? (if not, declare it in knowledge/schemas/{table.name}.schema.json)"
-                yield Diagnostic(code="PF205", span=replace(place(fact, column), length=1), message=message, hint=hint)
+                span = loaded.documents[fact.file].span((*fact.path, column), key=True)
+                yield Diagnostic(code="PF205", span=span, message=message, hint=hint)
 
 
 def _meant(column: str, known: Iterable[str]) -> str:
@@ -216,6 +220,10 @@ def _secrets_in_facts(project: Project, loaded: Loaded) -> Iterator[Diagnostic]:
     bad_files = {file: d.text.split("\n") for file, d in loaded.knowledge.items() if suspicious(d.text)}
     if not bad_files:
         return
+    for file in bad_files:
+        document = loaded.documents[file]
+        if isinstance(document.data, dict) and "_defaults" in document.data:
+            yield from _scan_value(document, ("_defaults",), "", document.data["_defaults"])
     for table in project.tables.values():
         for fact, raw in _raw_texts(table, bad_files):
             if suspicious(raw):
@@ -241,7 +249,9 @@ def _scan_value(document: Document, path: Path, name: str, value: object) -> Ite
             yield from _scan_value(document, (*path, number), name, item)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _scan_value(document, (*path, key), key, item)
+            # `alarm: {code: …}` is an alarm_code; of _defaults only the column counts.
+            named = f"{name}_{key}" if name else key if len(path) > 1 else ""
+            yield from _scan_value(document, (*path, key), named, item)
     elif value is not None:
         for finding in scan(written(value), name=name):
             yield _finding(document, path, written(value), finding)
@@ -266,7 +276,8 @@ _INSTRUCTS = "PF520"
 
 def _secrets_in_texts(loaded: Loaded) -> Iterator[Diagnostic]:
     """Personas, titles and examples. They are there to instruct a model, so that is not held against them."""
-    for document in (*loaded.agents.values(), *loaded.fewshot.values()):
+    config = (loaded.config,) if loaded.config else ()
+    for document in (*config, *loaded.agents.values(), *loaded.fewshot.values()):
         if suspicious(document.text, orders=False):
             for path, value in _texts(document.data, ()):
                 for finding in scan(value, name=str(path[-1])):

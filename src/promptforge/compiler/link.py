@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from promptforge.compiler.builtin import RESERVED
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.tables import make_tables
 from promptforge.document import Document, Path
@@ -51,7 +52,9 @@ def link(
     found: list[Diagnostic] = []
     config = _config(loaded.config, found)
     if tables is None:
-        tables, problems = make_tables(loaded.knowledge, loaded.schemas, frozenset(config.runtime))
+        tables, problems = make_tables(
+            loaded.knowledge, loaded.schemas, frozenset(config.runtime), loaded.hidden_tables
+        )
         found.extend(problems)
         _check_refs_exist(tables, found)
     linker = _Linker(config, tables, loaded, found)
@@ -63,12 +66,7 @@ def link(
         examples=linker.examples(agents, frozenset(others)),
         templates=loaded.templates,
     )
-    if (
-        not agents
-        and not others
-        and not loaded.agents
-        and not any(path.startswith("agents/") for path in loaded.documents)
-    ):
+    if not agents and not others and not loaded.agents and not any(path.startswith("agents") for path in loaded.broken):
         message, hint = "the project has no agents", "write agents/NAME.yaml, one agent a file"
         found.append(Diagnostic(code="PF604", span=Span(file=CONFIG), message=message, hint=hint))
     return project, found
@@ -90,11 +88,23 @@ def _config(document: Document | None, found: list[Diagnostic]) -> Config:
         form=data.get("table", "markdown"),
         models={name: _model(name, entry, document, found) for name, entry in data.get("models", {}).items()},
         clearance={"local": "private", "cloud": "internal", **data.get("clearance", {})},
-        runtime={name: about["max_tokens"] for name, about in data.get("runtime", {}).items()},
+        runtime=_runtime(document, found),
         stale_after_days=int(stale[:-1]) if stale else None,
         ignore={code: tuple(_many(files)) for code, files in data.get("ignore", {}).items()},
         settings=data,
     )
+
+
+def _runtime(document: Document, found: list[Diagnostic]) -> dict[str, int]:
+    names = {}
+    for name, about in document.data.get("runtime", {}).items():
+        if name in RESERVED:
+            message, hint = f"a runtime name cannot be '{name}': texts use that name", "choose another name"
+            place = document.span(("runtime", name), key=True)
+            found.append(Diagnostic(code="PF204", span=place, message=message, hint=hint))
+            continue
+        names[name] = about["max_tokens"]
+    return names
 
 
 def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[Diagnostic]) -> Model:
@@ -120,7 +130,7 @@ def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[
         message = f"the API key of model '{name}' stands in the file"
         hint = "write `api_key: env:NAME` and set NAME in the environment; change the key, it is in the open"
         place = document.span(("models", name, "api_key"))
-        found.append(Diagnostic(code="PF504", span=replace(place, length=1), message=message, hint=hint))
+        found.append(Diagnostic(code="PF504", span=place, message=message, hint=hint))
     return Model(
         name=name,
         backend=entry["backend"],
@@ -205,7 +215,8 @@ class _Linker:
             total = f"budget {budget} + reserve {self.config.reserve_tokens} = {budget + self.config.reserve_tokens}"
             message = f"{total} tokens do not fit the context of '{model.name}': {model.context}"
             place = document.span(("budget",)) if "budget" in data else document.span(("model",))
-            self.say("PF414", place, message, f"lower the budget to {model.context - self.config.reserve_tokens}")
+            room = model.context - self.config.reserve_tokens
+            self.say("PF414", place, message, f"lower the budget to {room}" if room > 0 else "lower the reserve")
         if "sections" in data:
             sections = self.sections(document, ("sections",), form)
         else:
@@ -220,6 +231,7 @@ class _Linker:
             persona=data["persona"],
             sections=sections,
             file=document.file,
+            budget_line=document.line(("budget",)) if "budget" in data else 1,
             persona_start=document.text_start(("persona",)),
         )
 
@@ -227,7 +239,7 @@ class _Linker:
         data = document.data
         name = data.get("model")
         model = self.config.models.get(name) if name else None
-        if name and model is None and (self.loaded.config is not None or CONFIG not in self.loaded.documents):
+        if name and model is None and CONFIG not in self.loaded.broken:
             place = document.span(("model",))
             self.say("PF305", place, f"no model '{name}'", did_you_mean(name, self.config.models))
         if model and data.get("privacy") == "local" and model.tier == "cloud":
@@ -305,7 +317,7 @@ class _Linker:
         for number, column in enumerate(columns):
             if column in table.columns:
                 kept.append(column)
-            else:
+            elif not table.partial:
                 message = f"{table.name} has no column '{column}'"
                 place = document.span((*path, "columns", number))
                 self.say("PF303", place, message, did_you_mean(column, table.columns))
@@ -327,6 +339,8 @@ class _Linker:
         current = table
         for number, step in enumerate(steps):
             column = current.columns.get(step)
+            if column is None and current.partial:
+                return False
             if column is None:
                 message = f"{current.name} has no column '{step}'"
                 self.say("PF303", document.span(path, key=True), message, did_you_mean(step, current.columns))
@@ -363,8 +377,9 @@ class _Linker:
         self, document: Document, position: int, line: int, entry: Mapping[str, Any], names: set[str]
     ) -> Example:
         path: Path = ("examples", position)
+        unsure = any(path.startswith("agents") for path in self.loaded.broken)
         for number, name in enumerate(_many(entry.get("agents"))):
-            if name not in names:
+            if name not in names and not unsure:
                 place = document.span((*path, "agents", *([number] if isinstance(entry["agents"], list) else [])))
                 self.say("PF304", place, f"no agent '{name}'", did_you_mean(name, names - {""}))
         return Example(

@@ -1,12 +1,14 @@
 """The first stage: a project's files to documents of the right shape. What is broken is said and left out."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from promptforge.compiler.builtin import BUILTIN
 from promptforge.document import Document
 from promptforge.errors import NoProjectError
-from promptforge.files import CONFIG, DEFAULT_FILE_MB, Problem, Tree, read_file, read_folder
+from promptforge.files import CONFIG, DEFAULT_FILE_MB, YAML, Problem, Tree, read_file, read_folder
 from promptforge.model import Text
 from promptforge.schema import check_shape
 from promptforge.source import Diagnostic, Span
@@ -31,6 +33,10 @@ class Loaded:
     """By path below agents/templates."""
     documents: Mapping[str, Document]
     """All that could be parsed, those of a wrong shape included."""
+    broken: frozenset[str] = frozenset()
+    """Files that could not be read, parsed, or are of a wrong shape."""
+    hidden_tables: frozenset[str] = frozenset()
+    """Tables that such a file of knowledge seems to hold: what is missing there is not held against others."""
 
 
 def read_project(root: Path) -> Tree:
@@ -63,7 +69,7 @@ def load(tree: Tree, *, parse: Parse = parse) -> tuple[Loaded, list[Diagnostic]]
                 templates[path.removeprefix("agents/templates/")] = template
         elif path.endswith(".schema.json"):
             schemas[PurePosixPath(path).name.removesuffix(".schema.json")] = content
-        elif not path.startswith(("suites/", "training/")):
+        elif _is_document(path):
             document, problems = parse(path, content)
             found.extend(problems)
             if document is not None:
@@ -75,7 +81,12 @@ def load(tree: Tree, *, parse: Parse = parse) -> tuple[Loaded, list[Diagnostic]]
         found.extend(problems)
         if not problems:
             shaped[kind][path] = document
+    kept = {path for kind in shaped.values() for path in kind}
+    unread = {problem.file for problem in tree.problems}
+    broken = unread | {path for path in tree.files if _is_document(path)} - kept
     loaded = Loaded(
+        broken=frozenset(broken),
+        hidden_tables=frozenset(_hidden_tables(tree, broken)),
         config=shaped["project"].get(CONFIG),
         knowledge=shaped["knowledge"],
         agents=shaped["agent"],
@@ -85,6 +96,22 @@ def load(tree: Tree, *, parse: Parse = parse) -> tuple[Loaded, list[Diagnostic]]
         documents=documents,
     )
     return loaded, found
+
+
+def _is_document(path: str) -> bool:
+    return path.endswith(YAML) and not path.startswith(("agents/templates/", "suites/", "training/"))
+
+
+_TABLE_LINE = re.compile(rb"^([a-z][a-z0-9_]*):", re.MULTILINE)
+
+
+def _hidden_tables(tree: Tree, broken: set[str]) -> Iterator[str]:
+    """The tables of broken knowledge files, as far as their lines show; of an unreadable one nothing is known."""
+    for path in broken:
+        if path.startswith("knowledge/") and path.endswith(YAML):
+            names = _TABLE_LINE.findall(tree.files.get(path, b""))
+            yield from (name.decode() for name in names)
+            yield from () if path in tree.files else BUILTIN
 
 
 def _kind(path: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptforge.compiler.choose import Chosen, leak
 from promptforge.compiler.scan import neutralise
-from promptforge.files import digest_of
 from promptforge.document import Document
+from promptforge.files import digest_of
 from promptforge.model import LEVELS, Agent, Cut, Example, Fact, Project, Rendered, Text, written
 from promptforge.source import Diagnostic, Span
 
@@ -109,14 +109,19 @@ class Drafter:
 
     def _warn_if_empty(self, chosen: Chosen, agent: Agent, found: list[Diagnostic]) -> None:
         section = chosen.section
-        if chosen.facts or not (section.path or self._project.tables[section.name].facts):
-            return  # nobody asked for an empty table: it is among the default sections
-        why = "no fact matches its `where`" if section.where else f"the table {section.name} is empty"
+        table = self._project.tables[section.name]
+        if chosen.facts or table.partial or not (section.path or table.facts):
+            return  # a table with no facts is no surprise among the default sections
+        if section.required and not chosen.cuts and chosen.filtered < len(table.facts):
+            return  # its facts are above the clearance, and that was an error
+        why, hint = f"the table {table.name} has no facts", "add some, or drop the section"
         if chosen.cuts:
-            why = "its model may see none of the facts"
+            why, hint = "its model may see none of the facts", "give the agent a local model, or drop the section"
+        elif section.where:
+            why, hint = "no fact matches its `where`", "mend the where, or drop the section"
         message = f"the section '{section.label}' of agent '{agent.name}' is empty: {why}"
         place = Span(file=section.file, line=section.line) if section.path else Span(file=agent.file)
-        found.append(Diagnostic(code="PF410", span=place, message=message, hint="mend the where, or drop the section"))
+        found.append(Diagnostic(code="PF410", span=place, message=message, hint=hint))
 
     # --- tables
 
@@ -153,7 +158,8 @@ class Drafter:
         if rendered is None:
             return Part(), True
         through = f"the template {text.file}"
-        if _leaks([(rendered, text)], agent, clearance, through, self._place, found):
+        span = Span(file=chosen.section.file, line=chosen.section.line)
+        if _leaks([rendered], agent, clearance, through, span, found):
             return Part(), True
         body = rendered.text.rstrip("\n")
         if not body.strip():
@@ -171,6 +177,11 @@ class Drafter:
         self, agent: Agent, number: int, chosen: Chosen, clearance: str, found: list[Diagnostic]
     ) -> tuple[Part, bool]:
         section = chosen.section
+        if section.tags and not chosen.examples:
+            message = f"agent '{agent.name}' has no example with the tags {', '.join(map(written, section.tags))}"
+            place = Span(file=section.file, line=section.line)
+            hint = "mend the tags, or write an example with one of them"
+            found.append(Diagnostic(code="PF410", span=place, message=message, hint=hint))
         items: list[tuple[Piece, ...]] = []
         names, cuts, broken = [], [], False
         for example in chosen.examples:
@@ -180,11 +191,9 @@ class Drafter:
             if pair is None:
                 broken = True
                 continue
-            texts = [(pair[0], example.user), (pair[1], example.assistant)]
-            named = agent.name in example.agents
-            secret = _first_above(texts, clearance)
-            if secret and named:
-                _leaks(texts, agent, clearance, f"the example '{example.id}'", self._place, found)
+            secret = _first_above(pair, clearance)
+            if secret and (section.required or agent.name in example.agents):
+                _leaks(pair, agent, clearance, f"the example '{example.id}'", example.span, found)
                 broken = True
                 continue
             if secret:
@@ -246,7 +255,8 @@ class Drafter:
             if not getattr(known, "of_agent", False):
                 self._texts[id(text)] = known
         if isinstance(known, Exception):
-            found.append(self._problem(text, known))
+            if known.code:
+                found.append(self._problem(text, known))
             return None
         return known
 
@@ -264,6 +274,18 @@ class Drafter:
             return problem
         self._reads.setdefault(id(text), {}).update(dict.fromkeys(rendered.reads))
         return rendered
+
+    def rest(self) -> list[Diagnostic]:
+        """What is wrong with the examples that no prompt has asked for so far."""
+        found: list[Diagnostic] = []
+        agents = self._project.agents
+        for example in self._project.examples:
+            for text in (example.user, example.assistant):
+                if not text.literal and id(text) not in self._texts and id(text) not in self._reads:
+                    named = next((agents[name] for name in example.agents or agents if name in agents), None)
+                    if named is not None:
+                        self._render(text, named, found)
+        return found
 
     def reading(self, *texts: Text) -> Reading | None:
         """What the texts rested on so far; nothing where none of them has references, or none was rendered."""
@@ -304,32 +326,19 @@ def _runs(body: str, rendered: "Rendered", text: Text) -> Iterator[tuple[str, in
         start = at
 
 
-Place = Callable[[Text, int], Span]
-
-
-def _first_above(texts: "Sequence[tuple[Rendered, Text]]", clearance: str) -> Fact | None:
+def _first_above(texts: Sequence[Rendered], clearance: str) -> Fact | None:
     allowed = LEVELS[clearance]
-    return next((f for rendered, _ in texts for f in rendered.seen if LEVELS[f.level] > allowed), None)
+    return next((fact for one in texts for fact in one.seen if LEVELS[fact.level] > allowed), None)
 
 
 def _leaks(
-    texts: "Sequence[tuple[Rendered, Text]]",
-    agent: Agent,
-    clearance: str,
-    through: str,
-    place: Place,
-    found: list[Diagnostic],
+    texts: Sequence[Rendered], agent: Agent, clearance: str, through: str, span: Span, found: list[Diagnostic]
 ) -> bool:
     """Whether a text shows facts above the clearance; each of them is said once."""
     allowed = LEVELS[clearance]
-    before = len(found)
-    said: set[str] = set()
-    for rendered, text in texts:
-        for fact in rendered.seen:
-            if LEVELS[fact.level] > allowed and fact.id not in said:
-                said.add(fact.id)
-                found.append(leak(fact, agent, clearance, through, place(text, 1)))
-    return len(found) > before
+    secret = {fact.id: fact for one in texts for fact in one.seen if LEVELS[fact.level] > allowed}
+    found.extend(leak(fact, agent, clearance, through, span) for fact in secret.values())
+    return bool(secret)
 
 
 # --- the forms of a table: a value never leaves its cell ------------------------------------------------------------

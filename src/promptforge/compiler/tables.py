@@ -40,16 +40,24 @@ class _Collected:
 
 
 def make_tables(
-    documents: Mapping[str, Document], schemas: Mapping[str, bytes], reserved: frozenset[str]
+    documents: Mapping[str, Document],
+    schemas: Mapping[str, bytes],
+    reserved: frozenset[str],
+    hidden: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Table], list[Diagnostic]]:
-    """Tables in the order in which the files name them; `schemas` are the files of knowledge/schemas by table name."""
+    """Tables in the order in which the files name them.
+
+    `schemas` are the files of knowledge/schemas by table; `hidden` the tables that files which cannot be read may hold.
+    """
     found: list[Diagnostic] = []
     collected: dict[str, _Collected] = {}
     for document in documents.values():
         _collect(document, collected, found, reserved | RESERVED)
     for name, content in schemas.items():
         _read_schema(name, content, collected, found)
-    tables = {name: _make_table(one, found) for name, one in collected.items()}
+    for name in sorted(hidden - reserved - RESERVED):
+        collected.setdefault(name, _Collected(name=name))
+    tables = {name: _make_table(one, found, partial=name in hidden) for name, one in collected.items()}
     return tables, found
 
 
@@ -86,7 +94,7 @@ def _read_defaults(document: Document, found: list[Diagnostic]) -> Mapping[str, 
     defaults = document.data.get("_defaults")
     if defaults is None:
         return {}
-    if not isinstance(defaults, dict) or not all(isinstance(d, dict) for d in defaults.values()):
+    if not isinstance(defaults, dict) or not all(isinstance(d, (dict, type(None))) for d in defaults.values()):
         message, hint = "_defaults must be a mapping of tables", "write `_defaults: {ports: {host: mini}}`"
         found.append(Diagnostic(code="PF203", span=document.span(("_defaults",)), message=message, hint=hint))
         return {}
@@ -96,14 +104,14 @@ def _read_defaults(document: Document, found: list[Diagnostic]) -> Mapping[str, 
             hint = did_you_mean(name, [n for n in document.data if n != "_defaults"])
             place = document.span(("_defaults", name), key=True)
             found.append(Diagnostic(code="PF302", span=place, message=message, hint=hint))
-    return defaults
+    return {name: columns or {} for name, columns in defaults.items()}
 
 
 def _facts_of(
     document: Document, name: str, body: Any, defaults: Mapping[str, Any], found: list[Diagnostic]
 ) -> Iterator[_Raw]:
     in_mapping = isinstance(body, dict)
-    if in_mapping and len(KEYS.get(name, ("",))) > 1:
+    if body and in_mapping and len(KEYS.get(name, ("",))) > 1:
         columns = ", ".join(KEYS[name])
         message = f"'{name}' has a key of several columns ({columns}), so it must be a list"
         hint = f"write `- {{{columns.split(', ')[0]}: …, {columns.split(', ')[1]}: …}}` lines"
@@ -135,7 +143,7 @@ def _read_schema(name: str, content: bytes, collected: dict[str, _Collected], fo
     except RecursionError:
         message = "it is nested too deeply"
     if message:
-        hint = "write a draft-07 JSON Schema of one fact"
+        hint = "mend the JSON" if "it is not JSON" in message else "write a draft-07 JSON Schema of one fact"
         found.append(Diagnostic(code="PF207", span=place, message=f"the schema cannot be used: {message}", hint=hint))
         return
     table = collected.setdefault(name, _Collected(name=name))
@@ -152,7 +160,7 @@ def _bad_keywords(schema: Schema) -> str:
     return ""
 
 
-def _make_table(collected: _Collected, found: list[Diagnostic]) -> Table:
+def _make_table(collected: _Collected, found: list[Diagnostic], *, partial: bool) -> Table:
     name = collected.name
     key = _key_columns(collected)
     defaults = DEFAULTS.get(name, {}) if key == KEYS.get(name) else {}
@@ -191,6 +199,7 @@ def _make_table(collected: _Collected, found: list[Diagnostic]) -> Table:
         facts=tuple(facts),
         by_key=by_key,
         digest=digest,
+        partial=partial,
     )
 
 
@@ -251,10 +260,14 @@ def _fact(
 ) -> Fact | None:
     parts = [written(values.get(column)) for column in key]
     for column, part in zip(key, parts, strict=True):
-        if not part or isinstance(values[column], (list, dict)):
+        several = isinstance(values.get(column), (list, dict))
+        if not part or several:
             message = f"a fact of '{name}' has no '{column}', which is its key"
-            place = raw.document.span((name, raw.at))
-            found.append(Diagnostic(code="PF316", span=place, message=message, hint=f"add `{column}: …`"))
+            hint = f"add `{column}: …`"
+            if several:
+                message, hint = f"the key '{column}' of '{name}' must be a single value", "write one fact for each"
+            place = raw.document.span((name, raw.at, column) if several else (name, raw.at))
+            found.append(Diagnostic(code="PF316", span=place, message=message, hint=hint))
             return None
     while len(parts) > 1 and defaults.get(key[len(parts) - 1]) == parts[-1]:
         parts.pop()
@@ -275,7 +288,7 @@ def _duplicate(first: Fact, second: Fact, document: Document) -> Diagnostic:
     else:
         message = f"{first.table} has two facts with the key '{first.key}'"
         code, hint = "PF320", "keep one of them"
-    place = document.span(second.path)
+    place = document.span(second.path, key=isinstance(second.at, str))
     return Diagnostic(code=code, span=place, message=message, hint=hint, related=((first.span, "first here"),))
 
 

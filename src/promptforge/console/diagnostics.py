@@ -14,12 +14,37 @@ Line = Callable[[str, int], str | None]
 """The text of a line of a file, or None."""
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
+_LONGEST_SPAN = 80
+"""Spans are no longer, whatever they mark."""
 _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def as_text(diagnostics: Sequence[Diagnostic], line: Line, paint: Painter) -> str:
     """Each with its place, the excerpt with a caret, and the hint."""
-    return "\n".join(_one(diagnostic, line, paint) for diagnostic in diagnostics)
+    return "\n".join(_one(diagnostic, _masked(diagnostics, line), paint) for diagnostic in diagnostics)
+
+
+_SECRETS = frozenset(["PF504", "PF510", "PF511", "PF512", "PF513", "PF514", "PF515"])
+
+
+def _masked(diagnostics: Sequence[Diagnostic], line: Line) -> Line:
+    """The lines with the secrets in them covered: what was found in a file must not reach the log of a CI job."""
+    secrets: dict[tuple[str, int], list[Span]] = {}
+    for diagnostic in diagnostics:
+        if diagnostic.code in _SECRETS:
+            secrets.setdefault((diagnostic.span.file, diagnostic.span.line), []).append(diagnostic.span)
+
+    def masked(file: str, number: int) -> str | None:
+        text = line(file, number)
+        for span in secrets.get((file, number), ()):
+            if text is None or not span.column:
+                return None  # somewhere in the line: none of it is shown
+            start = span.column - 1
+            length = span.length if span.length < _LONGEST_SPAN else len(text) - start
+            text = f"{text[:start]}{'•' * min(length, len(text) - start)}{text[start + length :]}"
+        return text
+
+    return masked
 
 
 def _one(d: Diagnostic, line: Line, paint: Painter) -> str:

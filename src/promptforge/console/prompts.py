@@ -105,7 +105,7 @@ def build_json(report: Report) -> dict[str, object]:
             }
             for a in report.agents
         },
-        "changed": None if report.diff is None else [a.name for a in report.diff.agents],
+        "changed": [] if report.repeated else None if report.diff is None else [a.name for a in report.diff.agents],
         "cloud_facts": report.cloud_facts,
         "local_facts": report.local_facts,
         "diagnostics": [record(d) for d in report.diagnostics],
@@ -146,9 +146,10 @@ def _sum(diff: Diff) -> str:
     """What it comes to, in one line."""
     facts = plural(sum(1 for f in diff.facts if f.key), "fact")
     broken = sum(1 for agent in diff.agents if agent.broken)
-    breaks = f"{plural(broken, 'prompt')} broken by {plural(len(diff.breaks), 'error')}"
+    breaks = [f"{plural(broken, 'prompt')} broken"] if broken else []
+    breaks += [plural(len(diff.breaks), "new error")] if diff.breaks else []
     touched = plural(len(diff.agents), "prompt")
-    return f"{facts} changed, {touched} touched, {breaks if broken or diff.breaks else 'nothing broken'}"
+    return f"{facts} changed, {touched} touched, {', '.join(breaks) or 'nothing broken'}"
 
 
 def _alike(breaks: Sequence[Diagnostic]) -> Iterator[tuple[Diagnostic, str]]:
@@ -177,6 +178,8 @@ def _columns(fact: FactChange) -> str:
         return ", ".join(f"{c} {_value(after)}" for c, (_, after) in fact.columns.items() if after is not None)
     if fact.change == "removed":
         return ", ".join(f"{c} {_value(before)}" for c, (before, _) in fact.columns.items() if before is not None)
+    if not fact.columns:
+        return "the order of its columns"
     return ", ".join(f"{column} {_value(before)} → {_value(after)}" for column, (before, after) in fact.columns.items())
 
 

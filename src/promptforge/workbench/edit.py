@@ -4,21 +4,22 @@ Only what is certain counts: where other files changed, tables came or went, or 
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptforge.artifact import Entry, read_entry
 from promptforge.compiler.link import link
-from promptforge.compiler.load import Loaded, Parse, load
+from promptforge.compiler.load import Loaded, load
 from promptforge.compiler.tables import make_tables
+from promptforge.document import Document
 from promptforge.files import CONFIG, DEFAULT_FILE_MB, Tree, digest_of, input_paths, read_file
 from promptforge.model import Fact, Project, Table
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import COMMITTED_LOCK, lock_path, output_path
 from promptforge.workbench.splice import Lock
 from promptforge.workbench.state import Listener, Row, State
-from promptforge.yamlio import Document, parse
+from promptforge.yamlio import parse
 
 __all__ = ["Delta", "Edit", "Inputs", "Knowledge", "Last", "UnclearError", "read_edit"]
 
@@ -76,6 +77,10 @@ class Knowledge:
     loaded: Loaded
     project: Project
     """Without agents and examples."""
+    changed: tuple[str, ...]
+    """The tables that were made anew."""
+    names: Mapping[str, Sequence[str]]
+    """By file the tables that it names."""
     found: list[Diagnostic]
 
 
@@ -107,8 +112,10 @@ class Edit:
     delta: Delta
 
     def parse(self, file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-        """Parse a file, or take it from the state where it did not change."""
-        return _parser(self.state, self.inputs)(file, content)
+        """Parse a file, or take it from the state if that has it: only knowledge changes."""
+        if file.startswith("fewshot/"):
+            return self.state.document(file, content.decode("utf-8-sig")), ()
+        return parse(file, content)
 
 
 def read_edit(root: Path, state: State) -> Edit:
@@ -116,7 +123,7 @@ def read_edit(root: Path, state: State) -> Edit:
     inputs = _read_inputs(root, state)
     last = _read_last(root, state)
     knowledge = _read_knowledge(root, state, inputs, last)
-    delta = _find_delta(_tables_before(state, knowledge, inputs), knowledge.project.tables)
+    delta = _find_delta({name: state.table(name) for name in knowledge.changed}, knowledge.project.tables)
     return Edit(root=root, state=state, inputs=inputs, last=last, knowledge=knowledge, delta=delta)
 
 
@@ -124,6 +131,9 @@ def read_edit(root: Path, state: State) -> Edit:
 
 
 def _read_inputs(root: Path, state: State) -> Inputs:
+    for path, digest in state.head["tokenizers"].items():
+        if _digest(Path(path)) != digest:
+            raise UnclearError(f"{path} is another tokenizer")
     recorded: dict[str, str] = state.part("inputs")
     if input_paths(root) != list(recorded):
         raise UnclearError("files came or went")
@@ -140,6 +150,13 @@ def _read_inputs(root: Path, state: State) -> Inputs:
         if not (is_knowledge or path.startswith(_NOT_COMPILED)):
             raise UnclearError(f"{path} is no knowledge")
     return Inputs(files=files, digests=digests, changed=changed)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest_of(path.read_bytes())
+    except OSError:
+        return ""
 
 
 def _read_last(root: Path, state: State) -> Last:
@@ -164,43 +181,64 @@ def _read_last(root: Path, state: State) -> Last:
     )
 
 
-def _parser(state: State, inputs: Inputs) -> Parse:
-    def parse_changed(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-        if file in inputs.changed or not file.startswith(("knowledge/", "fewshot/")):
-            return parse(file, content)
-        return state.document(file, content.decode("utf-8-sig")), ()
-
-    return parse_changed
-
-
 def _read_knowledge(root: Path, state: State, inputs: Inputs, last: Last) -> Knowledge:
-    files = {path: content for path, content in inputs.files.items() if path == CONFIG or path.startswith("knowledge/")}
-    loaded, found = load(Tree(root=root, files=files), parse=_parser(state, inputs))
-    project, problems = link(loaded, others=[row.name for row in last.rows])
+    """The tables now: those of the changed files made anew, together with the files that share them."""
+    known: dict[str, list[str]] = state.part("names")
+    parsed = {path: parse(path, inputs.files[path]) for path in inputs.knowledge()}
+    names = dict(known)
+    for path, (document, _) in parsed.items():
+        if document is None or not isinstance(document.data, dict):
+            raise UnclearError(f"{path} cannot be read")
+        names[path] = list(document.data)
+    if _order(names) != _order(known):
+        raise UnclearError("a table came, went or moved")
+    together = _together(set(parsed), names, known)
+    tables = {name for path in together for name in (*names[path], *known[path])} - {"_defaults"}
+    schemas = {f"knowledge/schemas/{name}.schema.json" for name in tables}
+    files = {path: content for path, content in inputs.files.items() if path in {CONFIG, *together, *schemas}}
+    loaded, found = load(
+        Tree(root=root, files=files), parse=lambda path, content: parsed.get(path) or parse(path, content)
+    )
+    project, problems = link(loaded, tables={}, others=[row.name for row in last.rows])
+    made, more = make_tables(loaded.knowledge, loaded.schemas, frozenset(project.config.runtime))
+    if any(made[name].digest != state.head["tables"].get(name) for name in tables):
+        raise UnclearError("a table has another key")
     limits = project.config.settings.get("limits", {})
     if any(len(inputs.files[path]) > limits.get("file_mb", DEFAULT_FILE_MB) * 2**20 for path in inputs.changed):
         raise UnclearError("a file is too large")
-    if any(path not in loaded.knowledge for path in inputs.knowledge()):
-        raise UnclearError("a file cannot be parsed")
-    if [(name, table.digest) for name, table in project.tables.items()] != list(state.head["tables"].items()):
-        raise UnclearError("a table came, went or moved, or has another key")
-    return Knowledge(loaded=loaded, project=project, found=[*found, *problems])
+    whole = {name: made[name] if name in tables else state.table(name) for name in state.head["tables"]}
+    return Knowledge(
+        loaded=replace(loaded, documents=_Documents(loaded.documents)),
+        project=replace(project, tables=whole),
+        changed=tuple(name for name in whole if name in tables),
+        names=names,
+        found=[*found, *problems, *more],
+    )
+
+
+class _Documents(dict[str, Document]):
+    """Whoever asks for a document that was not parsed has something to say of it."""
+
+    def __missing__(self, path: str) -> Document:
+        raise UnclearError(f"there is something to say of {path}")
+
+
+def _order(names: Mapping[str, Sequence[str]]) -> list[str]:
+    """The tables in the order in which the files name them."""
+    return list(dict.fromkeys(name for path in sorted(names) for name in names[path] if name != "_defaults"))
+
+
+def _together(paths: set[str], names: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]]) -> set[str]:
+    """The files, and all those that hold a part of one of their tables."""
+    while True:
+        tables = {name for path in paths for name in (*names[path], *known[path])} - {"_defaults"}
+        more = {path for path, others in known.items() if not tables.isdisjoint(others)} - paths
+        if not more:
+            return paths
+        paths = paths | more
 
 
 # --- what differs ---------------------------------------------------------------------------------------------------
-
-
-def _tables_before(state: State, knowledge: Knowledge, inputs: Inputs) -> dict[str, Table]:
-    """The tables that the changed files hold or held, as they were."""
-    now = knowledge.loaded.knowledge
-    documents = {path: state.document(path, "") for path in inputs.knowledge()}
-    names = {name for path, document in documents.items() for name in (*document.data, *now[path].data)}
-    for path, document in now.items():
-        if not names.isdisjoint(document.data):
-            documents.setdefault(path, document)
-    reserved = frozenset(knowledge.project.config.runtime)
-    tables, _ = make_tables({path: documents[path] for path in sorted(documents)}, knowledge.loaded.schemas, reserved)
-    return {name: tables[name] for name in knowledge.project.tables if name in names}
 
 
 def _find_delta(old: Mapping[str, Table], new: Mapping[str, Table]) -> Delta:

@@ -56,7 +56,7 @@ def _judge(edit: Edit, today: datetime.date) -> None:
         for name, table in project.tables.items()
         if name in differing or any(column.ref in differing for column in table.columns.values())
     }
-    changed = replace(loaded, knowledge={path: loaded.knowledge[path] for path in edit.inputs.knowledge()})
+    changed = replace(loaded, config=None, knowledge={path: loaded.knowledge[path] for path in edit.inputs.knowledge()})
     _refuse([*edit.knowledge.found, *judge(project, changed, today=today, tables=judged)], loaded, project)
 
 
@@ -73,7 +73,7 @@ class _Touched:
     agents: set[int]
     """Numbers of the agents that must be compiled."""
     texts: dict[str, Listener]
-    """Texts that read something else now; what they say may still be the same."""
+    """Texts that read something else now; of those that say the same to all agents one is to be compiled."""
 
 
 def _touched(edit: Edit) -> _Touched:
@@ -83,9 +83,8 @@ def _touched(edit: Edit) -> _Touched:
     texts = {}
     for key, listener in edit.last.listeners.items():
         if not edit.delta.names.isdisjoint(listener.reads):
-            if listener.digest and listener.agents:
-                texts[key] = listener
-            agents.update(() if listener.digest else listener.agents)
+            texts[key] = listener
+            agents.update(listener.agents[:1] if listener.digest else listener.agents)
     return _Touched(agents=agents, texts=texts)
 
 
@@ -124,7 +123,7 @@ def _reads_otherwise(id_: str, column: str, delta: Delta) -> bool:
 def _compile(edit: Edit, touched: _Touched) -> Made:
     """Compile the touched agents, and of each touched text one that is given it; where it differs, all of these."""
     made = Made(entries={}, readings={})
-    wanted = touched.agents | {listener.agents[0] for listener in touched.texts.values()}
+    wanted = set(touched.agents)
     while missing := sorted(wanted - made.entries.keys()):
         if len(wanted) > MOST_AGENTS:
             raise UnclearError("many agents are touched")
@@ -135,6 +134,8 @@ def _compile(edit: Edit, touched: _Touched) -> Made:
             now = made.readings.get(key)
             if now is None or now.digest != listener.digest:
                 wanted.update(listener.agents)
+    if not touched.texts.keys() <= made.readings.keys():
+        raise UnclearError("a text is given to nobody")  # it must be tried all the same
     return made
 
 

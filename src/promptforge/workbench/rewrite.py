@@ -26,7 +26,7 @@ from promptforge.source import Span
 from promptforge.workbench.disk import replace_files
 from promptforge.workbench.edit import Edit, UnclearError
 from promptforge.workbench.forge import COMMITTED_LOCK, AgentLine, Report, lock_path
-from promptforge.workbench.state import Listener, Row, packed_document, row_of, save, texts_of
+from promptforge.workbench.state import Listener, Row, packed_table, row_of, save, texts_of
 
 __all__ = ["Made", "rewrite"]
 
@@ -290,9 +290,10 @@ def _save(
     listeners: Mapping[str, Listener],
     cloud: Mapping[str, int],
 ) -> None:
-    documents = edit.knowledge.loaded.knowledge
+    tables = edit.knowledge.project.tables
     outputs = {os.path.relpath(path, edit.root): digest_of(content) for path, (content, _) in files.items()}
     parts: dict[str, object] = dict(edit.state.parts)
     parts |= {"inputs": edit.inputs.digests, "rows": rows, "listeners": listeners, "cloud": cloud}
-    parts |= {f"document {path}": packed_document(documents[path]) for path in edit.inputs.knowledge()}
+    parts |= {"names": edit.knowledge.names}
+    parts |= {f"table {name}": packed_table(tables[name]) for name in edit.knowledge.changed}
     save(edit.root, {**edit.state.head, "outputs": outputs}, parts)

@@ -60,8 +60,9 @@ def refuse_project(root: Path) -> None:
 
 
 def project_name(root: Path) -> str:
-    """The folder's name, as far as it can be written as YAML."""
+    """The folder's name, as far as it can be read: a control character in it would be an error (PF521)."""
     name = root.resolve().name.encode("utf-8", "replace").decode()
+    name = "".join(character for character in name if character.isprintable())
     return name if name.strip() else "house"
 
 

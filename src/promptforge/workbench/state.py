@@ -1,4 +1,4 @@
-"""What the next build can take from the last one: parsed files, the table of agents, and what each agent looks at.
+"""What the next build can take from the last one: tables, examples, and what each agent looks at.
 
 Kept beside the project as JSON, one line for each part, so that a part is read only when it is needed. It is never
 trusted further than the digests in it: a damaged state, or one of another version, is no state.
@@ -21,7 +21,7 @@ from promptforge.compiler.build import Build
 from promptforge.document import Decimal, Document
 from promptforge.emit import emit
 from promptforge.files import digest_of
-from promptforge.model import Condition, Project, Section
+from promptforge.model import Column, Condition, Fact, Project, Section, Table
 
 __all__ = [
     "Listener",
@@ -29,7 +29,7 @@ __all__ = [
     "State",
     "UnkeptError",
     "keep",
-    "packed_document",
+    "packed_table",
     "read_state",
     "row_of",
     "save",
@@ -40,6 +40,7 @@ _PLACE = ".promptforge/incremental.json"
 _FORMAT = [1, __version__, list(sys.version_info[:3]), sys.byteorder]
 _MARK = "\0"
 """The key of a mapping that stands for a decimal."""
+_MARKED = b'"\\u0000"'
 
 
 class UnkeptError(Exception):
@@ -111,12 +112,31 @@ class State:
             if for_all or any(name in self.parts[f"document {file}"] for name in names):
                 yield file
 
+    def table(self, name: str) -> Table:
+        """A table as it was. Raises UnkeptError."""
+        key, columns, declared, defaults, digest, facts, others = self.part(f"table {name}")
+        if _MARKED in self.parts[f"table {name}"]:
+            facts = unpacked(facts)
+        made = tuple(map(Fact._make, facts))
+        by_key = {fact.key: fact for fact in made}
+        by_key.update((other, made[number]) for other, number in others)
+        return Table(
+            name=name,
+            key=tuple(key),
+            columns={column: Column(kind=kind, ref=ref, about=about) for column, (kind, ref, about) in columns.items()},
+            declared=frozenset(declared),
+            defaults=defaults,
+            facts=made,
+            by_key=by_key,
+            digest=digest,
+        )
+
     def document(self, file: str, text: str) -> Document:
         """A file as it was parsed; `text` is what it held. Raises UnkeptError when it is not in the state."""
         data, positions = self.part(f"document {file}")
         places = array("Q", b64decode(positions))
-        is_plain = b'"\\u0000"' not in self.parts[f"document {file}"]
-        return Document(file=file, text=text, data=data if is_plain else unpacked(data), positions=places)
+        data = unpacked(data) if _MARKED in self.parts[f"document {file}"] else data
+        return Document(file=file, text=text, data=data, positions=places)
 
 
 def read_state(root: Path) -> State | None:
@@ -152,12 +172,10 @@ def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def keep(
-    root: Path, build: Build, *, asked: str | None, place: str, today: str, outputs: Mapping[str, bytes]
-) -> None:
+def keep(root: Path, build: Build, *, asked: str | None, place: str, today: str, outputs: Mapping[str, bytes]) -> None:
     """Keep the state of a whole build that found nothing to say.
 
-    `asked` is the --output of the command line, `place` the output; `outputs` are the files written, the artifact first.
+    `asked` is the --output of the command line, `place` the output; `outputs` are the files, the artifact first.
     """
     artifact, project = build.artifact, build.project
     head = {
@@ -166,6 +184,7 @@ def keep(
         "today": None if project.config.stale_after_days is None else today,
         "outputs": {path: digest_of(content) for path, content in outputs.items()},
         "tables": artifact.tables,
+        "tokenizers": {str(path): digest_of(path.read_bytes()) for path in build.tokenizer_files},
         "examples": {
             file: not all(example.get("agents") for example in document.data["examples"])
             for file, document in build.documents.items()
@@ -181,13 +200,18 @@ def keep(
         "rows": rows,
         "listeners": _listeners(build),
         "cloud": _cloud(build),
+        "names": {
+            file: list(document.data) for file, document in build.documents.items() if file.startswith("knowledge/")
+        },
     }
     try:
         parts["through"] = _through(project)
         parts |= {f"watchers {table}": watchers for table, watchers in _watchers(project).items()}
+        parts |= {f"table {name}": packed_table(table) for name, table in project.tables.items()}
         for file, document in build.documents.items():
-            if file.startswith(("knowledge/", "fewshot/")):
-                parts[f"document {file}"] = packed_document(document)
+            if file.startswith("fewshot/"):
+                data, positions = packed(document.data), b64encode(document.positions.tobytes()).decode()
+                parts[f"document {file}"] = data, positions
     except UnkeptError:
         return
     save(root, head, parts)
@@ -220,16 +244,22 @@ def row_of(entry: Entry, end: int, private: set[str]) -> Row:
     )
 
 
-def packed_document(document: Document) -> bytes:
-    """A document as the state keeps it."""
-    return _json([packed(document.data), b64encode(document.positions.tobytes()).decode()])
+def packed_table(table: Table) -> list[object]:
+    """A table as the state keeps it."""
+    columns = {column: [about.kind, about.ref, about.about] for column, about in table.columns.items()}
+    facts = [fact if (v := packed(fact.values)) is fact.values else fact._replace(values=v) for fact in table.facts]
+    others: list[object] = []
+    if table.defaults:
+        numbers = {fact.key: number for number, fact in enumerate(table.facts)}
+        others = [[key, numbers[fact.key]] for key, fact in table.by_key.items() if key != fact.key]
+    return [table.key, columns, sorted(table.declared), table.defaults, table.digest, facts, others]
 
 
 def packed(value: Any) -> Any:
-    """Plain data as JSON can hold it: a decimal as it is written, in a mapping of its own. Raises UnkeptError.
+    r"""Plain data as JSON can hold it: a decimal as it is written, in a mapping of its own. Raises UnkeptError.
 
     >>> packed([1, Decimal("1.10"), {"a": "b"}])
-    [1, {'\\x00': '1.10'}, {'a': 'b'}]
+    [1, {'\x00': '1.10'}, {'a': 'b'}]
     """
     kind = value.__class__
     if kind is dict:
