@@ -175,7 +175,7 @@ class _Builder:
         self.empty = False
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.alias_nodes = 0
-        self.stack: list[tuple[Any, None]] = []
+        self.stack: list[tuple[Any, bool]] = []
 
     def build(self, parser: Any) -> Any:
         """The root value. Raises _RefusedError, or PyYAML's errors."""
@@ -183,10 +183,11 @@ class _Builder:
         add_position = self.positions.append
         stack = self.stack
         container: Any = None
+        in_mapping = False
         key: str | None = None
         root: Any = None
         self.empty = True
-        # The hot loop of the whole compiler: scalars first, and no call for a plain text.
+        # The hot loop of the whole compiler: keys and plain texts first, and no call for either.
         while True:
             event = next_event()
             kind = event.__class__
@@ -194,6 +195,13 @@ class _Builder:
                 mark = event.start_mark
                 add_position(mark.line << SHIFT | mark.column)
                 value = event.value
+                if in_mapping and key is None:
+                    if event.tag is not None or event.anchor is not None:
+                        self._marked_scalar(event)
+                    if value in container or value == "<<":
+                        self._bad_key(event, value, container)
+                    key = value
+                    continue
                 if event.tag is not None or event.anchor is not None:
                     value = self._marked_scalar(event)
                 elif event.style:
@@ -203,39 +211,32 @@ class _Builder:
                     value = CONSTANTS[value]
                 elif value[0] in "-0123456789":
                     value = plain_value(value)
-                if key is None and container.__class__ is dict:
-                    key = event.value
-                    if key in container or key == "<<":
-                        self._bad_key(event, key, container)
-                    continue
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
-                container, key = stack.pop()
+                container, in_mapping = stack.pop()
                 continue
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                value = self._open(event, is_key=key is None and container.__class__ is dict)
+                value = self._open(event, is_key=in_mapping and key is None)
             elif kind is AliasEvent:
-                value = self._alias(event, container, is_key=key is None and container.__class__ is dict)
+                value = self._alias(event, container, is_key=in_mapping and key is None)
             elif kind is StreamEndEvent:
                 return root
             else:
                 if kind is DocumentStartEvent and not self.empty:
-                    message = "a second document starts here"
-                    raise _RefusedError(
-                        "PF107", event.start_mark, message, "one file holds one document: delete the '---'"
-                    )
+                    message, hint = "a second document starts here", "one file holds one document: delete the '---'"
+                    raise _RefusedError("PF107", event.start_mark, message, hint)
                 continue
             # A value has begun or is complete: put it where it belongs.
-            if container is None:
-                root = value
-                self.empty = kind is ScalarEvent and value is None
-            elif container.__class__ is dict:
+            if in_mapping:
                 container[key] = value
                 key = None
-            else:
+            elif container is not None:
                 container.append(value)
+            else:
+                root = value
+                self.empty = kind is ScalarEvent and value is None
             if kind is MappingStartEvent or kind is SequenceStartEvent:
-                stack.append((container, None))
-                container = value
+                stack.append((container, in_mapping))
+                container, in_mapping = value, kind is MappingStartEvent
 
     def _open(self, event: Any, *, is_key: bool) -> Any:
         mark = event.start_mark

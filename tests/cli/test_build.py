@@ -483,7 +483,10 @@ def saved(house, seen, watching, *changes):
 
 
 def until(seen, watching):
-    """Wait until something is seen; a watcher that has died fails the test at once."""
-    while not seen():
+    """Wait until something is seen; a watcher that died, or that never answers, fails the test."""
+    for _ in range(600):
         assert watching.poll() is None
+        if seen():
+            return
         time.sleep(0.1)
+    raise AssertionError("the watcher does not answer")

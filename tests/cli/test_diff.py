@@ -272,6 +272,41 @@ def test_examples_that_changed_are_named(pf, built, before, after, said):
     assert f"\n  {said}\n" in pf("diff").out
 
 
+def test_a_new_order_of_examples_names_those_that_print_them(pf, built):
+    """Examples that only changed places are no changed examples, and their order is the cause."""
+    text = (built / "fewshot/house.yaml").read_text(encoding="utf-8")
+    head, first, second = text.split("  - id: ")
+    built.write("fewshot/house.yaml", f"{head}  - id: {second}  - id: {first}")
+    found = diffed(pf)
+    assert {name: agent["because"] for name, agent in found["agents"].items()} == {"windu": ["order of the examples"]}
+    assert [e["change"] for e in found["examples"]] == ["moved"]
+    assert "\nexamples\n" not in body(pf("diff"))
+
+
+def test_a_new_schema_is_a_setting(pf, built):
+    """A schema shapes its table, whether or not that shows in a prompt."""
+    built.write("knowledge/schemas/devices.schema.json", '{"properties": {"owner": {"type": "string"}}}')
+    assert diffed(pf)["settings"] == ["schema of devices"]
+
+
+def test_another_version_of_promptforge_is_a_setting(pf, built):
+    """A build of another version is compared, and the version is named."""
+    lock = built / "build/agent_prompts.lock.json"
+    lock.write_text(
+        lock.read_text(encoding="utf-8").replace('"promptforge": "', '"promptforge": "9.'), encoding="utf-8"
+    )
+    (setting,) = diffed(pf)["settings"]
+    assert re.fullmatch(r"promptforge \d+\.\d+\.\d+\S*", setting)
+
+
+def test_an_agent_that_an_earlier_build_left_names_that_build(pf, built):
+    """After `build --agent` the others differ from the files because they are older."""
+    built.edit("knowledge/house.yaml", RENUMBER)
+    assert pf("build", "--agent", "yoda").code == 0
+    agents = {name: agent["because"] for name, agent in diffed(pf)["agents"].items()}
+    assert agents == {"windu": ["an earlier build (--agent)"]}
+
+
 # --- what breaks ----------------------------------------------------------------------------------------------------
 
 
@@ -503,6 +538,15 @@ def test_a_project_in_a_subfolder_is_compared_whatever_the_locale(process, git, 
     git("add", "--all")
     git("commit", "--quiet", "--message", "moved")
     outcome = process("diff", "HEAD", cwd=folder, PYTHONUTF8="0", LC_ALL="C", PYTHONCOERCECLOCALE="0")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "nothing changed since HEAD\n", "")
+
+
+def test_a_project_in_a_subfolder_is_compared_inside_a_hook(process, git, house):
+    """Git tells a hook of a worktree where its repository is: that does not lead astray."""
+    folder = house.move_into("sub")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "moved")
+    outcome = process("diff", "HEAD", cwd=folder, GIT_DIR=str(house / ".git"), GIT_INDEX_FILE=".git/index")
     assert (outcome.code, outcome.out, outcome.err) == (0, "nothing changed since HEAD\n", "")
 
 

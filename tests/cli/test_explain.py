@@ -311,6 +311,16 @@ def test_a_project_with_errors_is_explained_as_far_as_it_compiles(pf, house, edi
     assert outcome.err == (f"the project has {count}: this is what still compiles\n  to see all: promptforge check\n")
 
 
+def test_a_broken_prompt_is_said_to_be_broken(pf, house):
+    """Where the agent itself is concerned, stderr says that the prompt below lacks something."""
+    house.edit("knowledge/house.yaml", ("codename: LEET", "codename: ELITE"))
+    outcome = pf("explain", "windu")
+    assert "What listens on" not in outcome.out
+    assert outcome.err.endswith(
+        "\n  the prompt of 'windu' is one of those that are broken: something is missing below\n"
+    )
+
+
 def test_explain_writes_nothing(pf, house):
     """The prompt is compiled in memory."""
     before = house.files()

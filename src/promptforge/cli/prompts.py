@@ -269,6 +269,8 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
         status(f"the project has {plural(len(build.errors), 'error')}: this is what still compiles")
         status("  to see all: promptforge check")
     explanation = explain_agent(build, name)
+    if explanation.entry.broken:
+        status(f"  the prompt of '{name}' is one of those that are broken: something is missing below")
     if wanted:
         lines = [line for line in explanation.lines if line.message == 0]
         if not 1 <= int(wanted) <= len(lines):

@@ -92,8 +92,9 @@ def compile_part(project: Project, loaded: Loaded, *, root: Path, digests: Mappi
     """Compile the agents of a project of which only a part is linked; `digests` are those of its files."""
     compiler = _Compiler(project, loaded, root, digests)
     entries = {agent.name: compiler.entry(agent, broken=False) for agent in project.agents.values()}
+    found = [*compiler.found, *compiler.drafter.rest()]
     readings = dict(_readings(project, compiler.drafter))
-    return Part(entries=entries, readings=readings, diagnostics=tuple(compiler.found))
+    return Part(entries=entries, readings=readings, diagnostics=tuple(found))
 
 
 @contextmanager

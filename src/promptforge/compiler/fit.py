@@ -197,6 +197,7 @@ def _over_budget(agent: Agent, sections: Sequence[Section], draft: Draft, least:
     over = f"over its budget of {agent.budget_tokens}"
     message = f"agent '{agent.name}' needs {least} tokens for {' and '.join(required)} alone, {over}"
     others = [s for s in sections if s.required and s.kind != "persona"]
-    hint = f"raise the budget to {least} or more, or " + ("take `required` off a section" if others else "shorten the persona")
+    instead = "take `required` off a section" if others else "shorten the persona"
+    hint = f"raise the budget to {least} or more, or {instead}"
     place = Span(file=agent.file, line=agent.budget_line)
     return Diagnostic(code="PF413", span=place, message=message, hint=hint)

@@ -67,7 +67,7 @@ class Last:
         document, _ = parse("agent_prompts.yaml", self.block(number))
         if document is None:
             raise UnclearError(f"the prompt of {name} cannot be read")
-        return read_entry(name, self.lock.agent(number), document.data[name])
+        return read_entry(name, self.lock.get_agent(number), document.data[name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,5 +88,5 @@ def remember(
         temporary = f"{place}.{os.getpid()}.tmp"
         # What was printed may quote private facts.
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(memory, file, ensure_ascii=False)
+            file.write(json.dumps(memory, ensure_ascii=False))  # dump would not use the fast encoder
         os.replace(temporary, place)

@@ -84,7 +84,7 @@ def _touched(edit: Edit) -> _Touched:
     for key, listener in edit.last.listeners.items():
         if not edit.delta.names.isdisjoint(listener.reads):
             texts[key] = listener
-            agents.update(listener.agents[:1] if listener.digest else listener.agents)
+            agents.update((listener.agents[:1] if listener.digest else listener.agents) or [listener.tried])
     return _Touched(agents=agents, texts=texts)
 
 
@@ -135,7 +135,7 @@ def _compile(edit: Edit, touched: _Touched) -> Made:
             if now is None or now.digest != listener.digest:
                 wanted.update(listener.agents)
     if not touched.texts.keys() <= made.readings.keys():
-        raise UnclearError("a text is given to nobody")  # it must be tried all the same
+        raise UnclearError("a text was not rendered")
     return made
 
 

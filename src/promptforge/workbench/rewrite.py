@@ -114,7 +114,7 @@ def _lock(edit: Edit, entries: Mapping[int, Entry], readers: "_Readers", prompts
         if number not in entries:
             lock.add_filtered(number, counts)
     for number, entry in entries.items():
-        lock.agents[number] = agent_member(entry).encode("utf-8")
+        lock.set_agent(number, agent_member(entry))
     lock.facts = list(_fact_lines(edit))
     lock.set_head(lock_member("output", {"path": edit.state.head["place"], "sha256": digest_of(prompts)}))
     lock.set_head(lock_member("inputs", edit.inputs.digests))
@@ -159,7 +159,9 @@ def _listeners(
     edit: Edit, before: Mapping[int, Entry], entries: Mapping[int, Entry], readings: Mapping[str, Reading]
 ) -> dict[str, Listener]:
     """The texts with references, as they are now."""
-    found = {key: Listener((), reading.digest, (), 0) for key, reading in readings.items()} | dict(edit.last.listeners)
+    if not readings.keys() <= edit.last.listeners.keys():
+        raise UnclearError("a text was never rendered before")
+    found = dict(edit.last.listeners)
     for number, entry in entries.items() if found else ():
         (given_before, shown_before), (given, shown) = texts_of(before[number]), texts_of(entry)
         for key in (given_before | given) & found.keys():
@@ -198,7 +200,7 @@ def _readers(
     was, now = _facts_shown(before), _facts_shown(entries)
     for key in (was.keys() | now.keys()) & listeners.keys():
         listener, id_ = listeners[key], key.removeprefix("example:")
-        if not listener.digest or (key in edit.last.listeners and not edit.last.listeners[key].digest):
+        if not listener.digest or not edit.last.listeners[key].digest:
             if was.get(key) != now.get(key):
                 raise UnclearError(f"{key} differs from agent to agent")
         elif key in now or not listener.shown:

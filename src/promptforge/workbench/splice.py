@@ -7,13 +7,13 @@ holds an unescaped quote, so that what is searched for with its quotes is never 
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["Lock"]
 
-_FACTS, _AGENTS, _END = b'\n"facts": {\n', b'\n},\n"agents": {\n', b"\n}\n}\n"
+_START, _FACTS, _AGENTS = b"{\n", b'\n"facts": {\n', b'\n},\n"agents": {\n'
+_BETWEEN = b",\n"
 _FILTERED = b'"filtered":{'
 
 
@@ -21,18 +21,23 @@ class Lock:
     """The lines of a lock. Raises ValueError when they are not as `artifact` writes them."""
 
     def __init__(self, content: bytes) -> None:
-        head, facts, rest = content.partition(_FACTS)
-        self._content, self._at = rest, rest.index(_AGENTS)
-        if not (facts and head.startswith(b"{\n") and rest.endswith(_END)):
-            raise ValueError("not a lock")
-        self.head = head[2:].split(b"\n")
-        self.facts = _members(rest[: self._at])
-        self.agents = _members(rest[self._at + len(_AGENTS) : -len(_END)])
+        facts = content.index(_FACTS)
+        agents = content.index(_AGENTS, facts)
+        self.head = content[len(_START) : facts].split(b"\n")
+        self.facts = _members(content[facts + len(_FACTS) : agents])
+        self._content, self._agents = content, agents + len(_AGENTS)
+        self._ends = list(_line_ends(content, self._agents))
+        self._starts = [self._agents, *(end + len(_BETWEEN) for end in self._ends[:-1])]
+        self._changed: dict[int, bytes] = {}
 
     def text(self) -> bytes:
         """The lock as a file."""
-        facts, agents = b",\n".join(self.facts), b",\n".join(self.agents)
-        return b"{\n" + b"\n".join(self.head) + _FACTS + facts + _AGENTS + agents + _END
+        pieces: list[bytes | memoryview] = [_START, b"\n".join(self.head), _FACTS, _BETWEEN.join(self.facts), _AGENTS]
+        at, content = self._agents, memoryview(self._content)
+        for number, line in sorted(self._changed.items()):
+            pieces += [content[at : self._starts[number]], line]
+            at = self._ends[number]
+        return b"".join([*pieces, content[at:]])
 
     def set_head(self, member: str) -> None:
         """Replace the line of the head that has this member's key."""
@@ -46,23 +51,25 @@ class Lock:
         start = json.dumps(key).encode() + b": "
         return next(json.loads(line[len(start) : -1]) for line in self.head if line.startswith(start))
 
-    def agent(self, number: int) -> Mapping[str, Any]:
+    def set_agent(self, number: int, member: str) -> None:
+        """Replace an agent's line."""
+        self._changed[number] = member.encode()
+
+    def get_agent(self, number: int) -> Mapping[str, Any]:
         """An agent as plain data."""
-        found: Mapping[str, Any] = next(iter(json.loads(b"{" + self.agents[number] + b"}").values()))
+        found: Mapping[str, Any] = next(iter(json.loads(b"{" + self._line(number) + b"}").values()))
         return found
 
     def holders(self, ids: Iterable[str]) -> set[int]:
-        """Numbers of the agents whose lines name one of the facts; call it before any line is changed."""
-        start = self._at + len(_AGENTS)
-        starts = [0, *accumulate(len(line) + 2 for line in self.agents)]
+        """Numbers of the agents whose lines, as they were read, name one of the facts."""
         found: set[int] = set()
         for id_ in ids:
             needle = _quoted(id_)
-            at = self._content.find(needle, start)
+            at = self._content.find(needle, self._agents)
             while at >= 0:
-                number = bisect_right(starts, at - start) - 1
+                number = bisect_right(self._starts, at) - 1
                 found.add(number)
-                at = self._content.find(needle, start + starts[number + 1])
+                at = self._content.find(needle, self._ends[number])
         return found
 
     def move_rows(self, places: Mapping[str, tuple[str, int]]) -> None:
@@ -73,26 +80,37 @@ class Lock:
             to = moved.get(row[2])
             return row[0] if to is None else b'"row",' + to + row[2]
 
-        for number, line in enumerate(self.agents):
-            self.agents[number] = _ROW.sub(move, line)
+        for number in range(len(self._starts)):
+            self._changed[number] = _ROW.sub(move, self._line(number))
 
     def add_filtered(self, number: int, more: Mapping[int, int]) -> None:
         """Count more (or fewer) facts that the sections of an agent do not match."""
-        line = self.agents[number]
+        line = self._line(number)
         start = line.rindex(_FILTERED) + len(_FILTERED) - 1
         end = line.index(b"}", start) + 1
         counts = {int(section): count for section, count in json.loads(line[start:end]).items()}
         for section, count in more.items():
             counts[section] = counts.get(section, 0) + count
         kept = ",".join(f'"{section}":{count}' for section, count in sorted(counts.items()) if count)
-        self.agents[number] = line[:start] + b"{" + kept.encode() + b"}" + line[end:]
+        self._changed[number] = line[:start] + b"{" + kept.encode() + b"}" + line[end:]
+
+    def _line(self, number: int) -> bytes:
+        return self._changed.get(number) or self._content[self._starts[number] : self._ends[number]]
 
 
 _ROW = re.compile(rb'"row",("(?:[^"\\]|\\.)*"),\d+,0,\[("(?:[^"\\]|\\.)*")')
 
 
 def _members(lines: bytes) -> list[bytes]:
-    return lines.split(b",\n") if lines else []
+    return lines.split(_BETWEEN) if lines else []
+
+
+def _line_ends(content: bytes, at: int) -> Iterator[int]:
+    """Where each member ends that starts at `at` or below; the last one ends before the closing braces."""
+    while (end := content.find(b"\n", at)) >= 0 and content[end - 1 : end] == b",":
+        yield end - 1
+        at = end + 1
+    yield end
 
 
 def _quoted(text: str) -> bytes:

@@ -75,6 +75,8 @@ class Listener(NamedTuple):
     """Numbers of the agents that are given it, those included that it is withheld from."""
     shown: int
     """How many prompts hold it."""
+    tried: int
+    """Number of the agent that it is tried with where it is given to none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ def keep(root: Path, build: Build, *, asked: str | None, place: str, today: str,
         "today": None if project.config.stale_after_days is None else today,
         "outputs": {path: digest_of(content) for path, content in outputs.items()},
         "tables": artifact.tables,
-        "tokenizers": {str(path): digest_of(path.read_bytes()) for path in build.tokenizer_files},
+        "tokenizers": {str(path.absolute()): digest_of(path.read_bytes()) for path in build.tokenizer_files},
         "examples": {
             file: not all(example.get("agents") for example in document.data["examples"])
             for file, document in build.documents.items()
@@ -317,14 +319,21 @@ def _through(project: Project) -> dict[str, dict[str, list[int]]]:
 
 
 def _listeners(build: Build) -> dict[str, Listener]:
+    if not build.readings:
+        return {}
     agents: dict[str, list[int]] = {key: [] for key in build.readings}
     shown = dict.fromkeys(agents, 0)
-    for number, entry in enumerate(build.artifact.entries.values()) if agents else ():
+    for number, entry in enumerate(build.artifact.entries.values()):
         given, holds = texts_of(entry)
         for key in given & agents.keys():
             agents[key].append(number)
             shown[key] += key in holds
-    return {key: Listener(r.reads, r.digest, agents[key], shown[key]) for key, r in build.readings.items()}
+    numbers = {name: number for number, name in enumerate(build.project.agents)}
+    first = {f"example:{e.id}": next((numbers[a] for a in e.agents if a in numbers), 0) for e in build.project.examples}
+    return {
+        key: Listener(one.reads, one.digest, agents[key], shown[key], first.get(key, 0))
+        for key, one in build.readings.items()
+    }
 
 
 def texts_of(entry: Entry) -> tuple[set[str], set[str]]:
