@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from promptforge.console.terminal import Painter
     from promptforge.model import Project
     from promptforge.workbench.forge import Report
-    from promptforge.workbench.fresh import Shown
+    from promptforge.workbench.fresh import Seen, Shown
     from promptforge.workbench.impact import Impact
 
 __all__ = ["build", "check", "diff", "explain"]
@@ -104,27 +104,28 @@ def build(
     from promptforge.workbench import fresh
 
     root = find_project(ctx)
+    seen: fresh.Seen = {}
     if watch:
         if checking or form == "json":
             raise UsageError("--watch goes with neither --check nor --format json")
         return _watch(root, agents, output)
-    if not checking and not agents and (shown := fresh.unchanged(root, today=str(today()), output=output)):
+    if not checking and not agents and (shown := fresh.unchanged(root, today=str(today()), output=output, seen=seen)):
         return _show_again(shown, form)
     if checking:
         from promptforge.workbench.forge import check_locks
 
         return _show_build(*check_locks(root, today=today(), only=agents), form, checking=True)
-    report, made = _forge(root, agents, output)
+    report, made = _forge(root, agents, output, seen)
     if not agents and not (made and made.errors):
         _remember(root, report, made, output)
     return _show_build(report, made, form, checking=False)
 
 
-def _forge(root: Path, agents: tuple[str, ...], output: str | None) -> "tuple[Report, Build | None]":
+def _forge(root: Path, agents: tuple[str, ...], output: str | None, seen: "Seen") -> "tuple[Report, Build | None]":
     """Build from the last build where that can be; then there is no Build, and nothing to say of the files."""
     from promptforge.workbench.incremental import forge_again
 
-    if not agents and (report := forge_again(root, today=today(), output=output)):
+    if not agents and (report := forge_again(root, today=today(), output=output, seen=seen)):
         return report, None
     from promptforge.workbench.forge import forge
 
@@ -164,7 +165,7 @@ def _remember(root: Path, report: "Report", made: "Build | None", output: str | 
         asked=output,
         today=str(today()) if report.dated else None,
         inputs=report.inputs,
-        others={path: path.read_bytes() for path in report.files},
+        others={**report.files, **report.tokenizers},
         private=[path for path in report.files if path.stat().st_mode & 0o077 == 0],
     )
 
@@ -201,7 +202,7 @@ def _watch(root: Path, agents: tuple[str, ...], output: str | None) -> int:
 
     for first in saves(root):
         try:
-            _show_build(*_forge(root, agents, output), "text", checking=False)
+            _show_build(*_forge(root, agents, output, {}), "text", checking=False)
         except PromptforgeError as problem:
             print_error(problem)
         gc.collect()  # the one command that stays

@@ -17,6 +17,7 @@ from promptforge.files import CONFIG, DEFAULT_FILE_MB, Tree, digest_of, input_pa
 from promptforge.model import Fact, Project, Table
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import COMMITTED_LOCK, lock_path, output_path
+from promptforge.workbench.fresh import Seen
 from promptforge.workbench.splice import Lock
 from promptforge.workbench.state import Listener, Row, State
 from promptforge.yamlio import parse
@@ -118,9 +119,9 @@ class Edit:
         return parse(file, content)
 
 
-def read_edit(root: Path, state: State) -> Edit:
+def read_edit(root: Path, state: State, seen: Seen) -> Edit:
     """What was edited since the state was kept. Raises UnclearError, Unkept, UsageError."""
-    inputs = _read_inputs(root, state)
+    inputs = _read_inputs(root, state, seen)
     last = _read_last(root, state)
     knowledge = _read_knowledge(root, state, inputs, last)
     delta = _find_delta({name: state.table(name) for name in knowledge.changed}, knowledge.project.tables)
@@ -130,7 +131,7 @@ def read_edit(root: Path, state: State) -> Edit:
 # --- what there is --------------------------------------------------------------------------------------------------
 
 
-def _read_inputs(root: Path, state: State) -> Inputs:
+def _read_inputs(root: Path, state: State, seen: Seen) -> Inputs:
     for path, digest in state.head["tokenizers"].items():
         if _digest(Path(path)) != digest:
             raise UnclearError(f"{path} is another tokenizer")
@@ -138,12 +139,15 @@ def _read_inputs(root: Path, state: State) -> Inputs:
     if input_paths(root) != list(recorded):
         raise UnclearError("files came or went")
     files: dict[str, bytes] = {}
+    digests: dict[str, str] = {}
     for path in recorded:
+        if path in seen:
+            files[path], digests[path] = seen[path]
+            continue
         content = read_file(root, path, limit_mb=2**20)
         if not isinstance(content, bytes):
             raise UnclearError(f"{path} cannot be read")
-        files[path] = content
-    digests = {path: digest_of(content) for path, content in files.items()}
+        files[path], digests[path] = content, digest_of(content)
     changed = frozenset(path for path, digest in recorded.items() if digests[path] != digest)
     for path in changed:
         is_knowledge = path.startswith("knowledge/") and not path.endswith(".schema.json")

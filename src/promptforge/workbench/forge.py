@@ -21,7 +21,7 @@ from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.diff import Diff, compare
 from promptforge.errors import UsageError
-from promptforge.files import CONFIG, wanted
+from promptforge.files import CONFIG, digest_of, wanted
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive, replace_files
@@ -57,8 +57,10 @@ class Report:
     output: str
     written: tuple[str, ...] = ()
     """Files that differ now."""
-    files: tuple[Path, ...] = ()
-    """All the files that make up the build."""
+    files: Mapping[Path, str] = field(default_factory=dict)
+    """All the files that make up the build, with their digests."""
+    tokenizers: Mapping[Path, str] = field(default_factory=dict)
+    """The files outside the project that its counts rest on, with their digests."""
     repeated: bool = False
     """Whether nothing had to be made, because nothing changed."""
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -131,18 +133,18 @@ def forge(
             root / COMMITTED_LOCK: (committed_lock(artifact).encode("utf-8"), False),
         }
         written = replace_files(root, files)
+        report = replace(
+            report,
+            written=tuple(os.path.relpath(p, root) for p in written),
+            files={p: digest_of(content) for p, (content, _) in files.items()},
+            tokenizers={p: digest_of(p.read_bytes()) for p in build.tokenizer_files},
+            inputs=build.artifact.inputs,
+            dated=build.project.config.stale_after_days is not None,
+        )
         if not only and not build.diagnostics:
-            contents = {os.path.relpath(p, root): content for p, (content, _) in files.items()}
-            keep(root, build, asked=output, place=place, today=str(today), outputs=contents)
+            keep(root, build, report, asked=output, today=today, prompts=files[path][0])
     diff = compare(before, artifact) if before else None
-    return replace(
-        report,
-        written=tuple(os.path.relpath(p, root) for p in written),
-        files=tuple(files),
-        inputs=build.artifact.inputs,
-        dated=build.project.config.stale_after_days is not None,
-        diff=diff,
-    ), build
+    return replace(report, diff=diff), build
 
 
 def _shows_private(artifact: Artifact) -> bool:

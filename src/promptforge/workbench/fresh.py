@@ -15,7 +15,10 @@ from typing import Any
 from promptforge import __version__
 from promptforge.files import digest_of, input_paths, read_file
 
-__all__ = ["Shown", "remember", "unchanged"]
+__all__ = ["Seen", "Shown", "remember", "unchanged"]
+
+Seen = dict[str, tuple[bytes, str]]
+"""The content and the digest of input files that were read."""
 
 _MEMORY = ".promptforge/last_build.json"
 _FORMAT = [1, __version__, list(sys.version_info[:3])]
@@ -34,8 +37,11 @@ class Shown:
     """As JSON."""
 
 
-def unchanged(root: Path, *, today: str, output: str | None) -> Shown | None:
-    """What the last build would print again, or nothing when it must be made anew."""
+def unchanged(root: Path, *, today: str, output: str | None, seen: Seen) -> Shown | None:
+    """What the last build would print again, or nothing when it must be made anew.
+
+    What was read until that was clear is put into `seen`, so that nobody need read it again.
+    """
     if (root / ".promptforge/pending.json").exists():
         return None
     try:
@@ -47,7 +53,10 @@ def unchanged(root: Path, *, today: str, output: str | None) -> Shown | None:
             return None
         for path, digest in (*files.items(), *memory["others"].items()):
             content = read_file(root, path, limit_mb=2**20)
-            if not isinstance(content, bytes) or digest_of(content) != digest:
+            if not isinstance(content, bytes):
+                return None
+            seen[path] = content, digest_of(content)
+            if seen[path][1] != digest:
                 return None
         if any((root / path).stat().st_mode & 0o077 for path in memory["private"]):
             return None
@@ -63,23 +72,22 @@ def remember(
     asked: str | None,
     today: str | None,
     inputs: Mapping[str, str],
-    others: Mapping[Path, bytes],
+    others: Mapping[Path, str],
     private: Sequence[Path],
 ) -> None:
     """Keep what `unchanged` needs.
 
-    `inputs` and `others` (outputs, tokenizers) are by path; `today` if the day matters; `private` are those of them
-    that only the owner may read.
+    `inputs` and `others` (outputs, tokenizers) are digests by path; `today` if the day matters; `private` are those of
+    them that only the owner may read.
 
     A memory that cannot be kept is no loss: the next build is made anew.
     """
-    kept = {os.path.relpath(path, root): digest_of(content) for path, content in others.items()}
     memory = {
         "format": _FORMAT,
         "asked": asked,
         "today": today,
         "inputs": dict(inputs),
-        "others": kept,
+        "others": {os.path.relpath(path, root): digest for path, digest in others.items()},
         "private": [os.path.relpath(path, root) for path in private],
         "shown": {name: getattr(shown, name) for name in Shown.__dataclass_fields__},
     }

@@ -22,6 +22,7 @@ from promptforge.source import Diagnostic, ordered
 from promptforge.workbench.disk import exclusive
 from promptforge.workbench.edit import Delta, Edit, UnclearError, read_edit
 from promptforge.workbench.forge import Report
+from promptforge.workbench.fresh import Seen
 from promptforge.workbench.rewrite import Made, rewrite
 from promptforge.workbench.state import Listener, UnkeptError, read_state
 
@@ -31,17 +32,19 @@ MOST_AGENTS = 200
 """Agents that may be touched; with more of them a whole build is as quick."""
 
 
-def forge_again(root: Path, *, today: datetime.date, output: str | None = None) -> Report | None:
+def forge_again(
+    root: Path, *, today: datetime.date, output: str | None = None, seen: Seen | None = None
+) -> Report | None:
     """The report of a build made from the last one, or nothing when the project must be built as a whole.
 
-    Raises WriteError, UsageError.
+    `seen` are input files that were read already. Raises WriteError, UsageError.
     """
     with exclusive(root), without_collection():
         state = read_state(root)
         if state is None or state.head["asked"] != output or state.head["today"] not in (None, str(today)):
             return None
         try:
-            edit = read_edit(root, state)
+            edit = read_edit(root, state, seen or {})
             _judge(edit, today)
             return rewrite(edit, _compile(edit, _touched(edit)))
         except (UnclearError, UnkeptError):

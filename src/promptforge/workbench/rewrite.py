@@ -59,13 +59,15 @@ def rewrite(edit: Edit, made: Made) -> Report:
         edit.root / COMMITTED_LOCK: (_committed(edit, entries), False),
     }
     written = replace_files(edit.root, files)
-    _save(edit, files, rows, listeners, cloud)
+    digests = {path: digest_of(content) for path, (content, _) in files.items()}
+    _save(edit, digests, rows, listeners, cloud)
     return Report(
         agents=tuple(_agent_line(row) for row in rows),
         diagnostics=(),
         output=edit.state.head["place"],
         written=tuple(os.path.relpath(path, edit.root) for path in written),
-        files=tuple(files),
+        files=digests,
+        tokenizers={Path(path): digest for path, digest in edit.state.head["tokenizers"].items()},
         inputs=edit.inputs.digests,
         dated=edit.knowledge.project.config.stale_after_days is not None,
         diff=_diff(edit, before, entries, readers),
@@ -287,13 +289,13 @@ def _agent_line(row: Row) -> AgentLine:
 
 def _save(
     edit: Edit,
-    files: Mapping[Path, tuple[bytes, bool]],
+    files: Mapping[Path, str],
     rows: list[Row],
     listeners: Mapping[str, Listener],
     cloud: Mapping[str, int],
 ) -> None:
     tables = edit.knowledge.project.tables
-    outputs = {os.path.relpath(path, edit.root): digest_of(content) for path, (content, _) in files.items()}
+    outputs = {os.path.relpath(path, edit.root): digest for path, digest in files.items()}
     parts: dict[str, object] = dict(edit.state.parts)
     parts |= {"inputs": edit.inputs.digests, "rows": rows, "listeners": listeners, "cloud": cloud}
     parts |= {"names": edit.knowledge.names}

@@ -4,6 +4,7 @@ Kept beside the project as JSON, one line for each part, so that a part is read 
 trusted further than the digests in it: a damaged state, or one of another version, is no state.
 """
 
+import datetime
 import json
 import os
 import sys
@@ -13,15 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptforge import __version__
-from promptforge.artifact import Entry
+from promptforge.artifact import Artifact, Entry
 from promptforge.compiler.build import Build
 from promptforge.document import Decimal, Document
 from promptforge.emit import emit
 from promptforge.files import digest_of
 from promptforge.model import Column, Condition, Fact, Project, Section, Table
+
+if TYPE_CHECKING:
+    from promptforge.workbench.forge import Report
 
 __all__ = [
     "Listener",
@@ -174,49 +178,46 @@ def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def keep(root: Path, build: Build, *, asked: str | None, place: str, today: str, outputs: Mapping[str, bytes]) -> None:
+def keep(
+    root: Path, build: Build, report: "Report", *, asked: str | None, today: datetime.date, prompts: bytes
+) -> None:
     """Keep the state of a whole build that found nothing to say.
 
-    `asked` is the --output of the command line, `place` the output; `outputs` are the files, the artifact first.
+    `asked` is the --output of the command line, `prompts` the artifact.
     """
     artifact, project = build.artifact, build.project
+    fewshot = {file: document for file, document in build.documents.items() if file.startswith("fewshot/")}
+    knowledge = {file: document for file, document in build.documents.items() if file.startswith("knowledge/")}
     head = {
         "asked": asked,
-        "place": place,
-        "today": None if project.config.stale_after_days is None else today,
-        "outputs": {path: digest_of(content) for path, content in outputs.items()},
+        "place": report.output,
+        "today": str(today) if report.dated else None,
+        "outputs": {os.path.relpath(path, root): digest for path, digest in report.files.items()},
+        "tokenizers": {str(path.absolute()): digest for path, digest in report.tokenizers.items()},
         "tables": artifact.tables,
-        "tokenizers": {str(path.absolute()): digest_of(path.read_bytes()) for path in build.tokenizer_files},
-        "examples": {
-            file: not all(example.get("agents") for example in document.data["examples"])
-            for file, document in build.documents.items()
-            if file.startswith("fewshot/")
-        },
+        "examples": {file: not all(one.get("agents") for one in doc.data["examples"]) for file, doc in fewshot.items()},
     }
-    private = {id_ for id_, fact in artifact.facts.items() if fact.level == "private"}
-    entries = artifact.entries.values()
-    ends = _ends(list(artifact.entries), next(iter(outputs.values())))
-    rows = [row_of(entry, end, private) for entry, end in zip(entries, ends, strict=True)]
     parts: dict[str, object] = {
         "inputs": artifact.inputs,
-        "rows": rows,
+        "rows": _rows(artifact, prompts),
         "listeners": _listeners(build),
-        "cloud": _cloud(build),
-        "names": {
-            file: list(document.data) for file, document in build.documents.items() if file.startswith("knowledge/")
-        },
+        "cloud": _cloud(artifact),
+        "names": {file: list(document.data) for file, document in knowledge.items()},
     }
     try:
         parts["through"] = _through(project)
         parts |= {f"watchers {table}": watchers for table, watchers in _watchers(project).items()}
         parts |= {f"table {name}": packed_table(table) for name, table in project.tables.items()}
-        for file, document in build.documents.items():
-            if file.startswith("fewshot/"):
-                data, positions = packed(document.data), b64encode(document.positions.tobytes()).decode()
-                parts[f"document {file}"] = data, positions
+        parts |= {f"document {file}": _packed_document(document) for file, document in fewshot.items()}
     except UnkeptError:
         return
     save(root, head, parts)
+
+
+def _rows(artifact: Artifact, prompts: bytes) -> list[Row]:
+    private = {id_ for id_, fact in artifact.facts.items() if fact.level == "private"}
+    ends = _ends(list(artifact.entries), prompts)
+    return [row_of(entry, end, private) for entry, end in zip(artifact.entries.values(), ends, strict=True)]
 
 
 def _ends(agents: Sequence[str], prompts: bytes) -> Iterator[int]:
@@ -244,6 +245,10 @@ def row_of(entry: Entry, end: int, private: set[str]) -> Row:
         withheld=[cut.what for cut in prompt.cuts if cut.why == "clearance"],
         private=bool(private) and any(id_ in private for segment in prompt.segments for id_ in segment.facts),
     )
+
+
+def _packed_document(document: Document) -> tuple[Any, str]:
+    return packed(document.data), b64encode(document.positions.tobytes()).decode()
 
 
 def packed_table(table: Table) -> list[object]:
@@ -345,12 +350,12 @@ def texts_of(entry: Entry) -> tuple[set[str], set[str]]:
     return shown | cut | templates, shown
 
 
-def _cloud(build: Build) -> dict[str, int]:
+def _cloud(artifact: Artifact) -> dict[str, int]:
     """How many prompts of cloud models rest on each fact."""
     counts: dict[str, int] = {}
-    for entry in build.artifact.entries.values():
+    for entry in artifact.entries.values():
         if entry.tier == "cloud":
             for id_ in {id_ for segment in entry.enriched.segments for id_ in segment.facts}:
-                if id_ in build.artifact.facts:
+                if id_ in artifact.facts:
                     counts[id_] = counts.get(id_, 0) + 1
     return counts

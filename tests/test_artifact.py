@@ -1,0 +1,163 @@
+"""The artifact and its locks: read back as they were written, by anybody's reader."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from promptforge.artifact import (
+    Artifact,
+    Entry,
+    committed_lock,
+    lock_text,
+    prompt_digest,
+    prompts_text,
+    read_artifact,
+    read_committed_lock,
+    without,
+)
+from promptforge.model import Prompt
+from strategies import Spec, compiled, projects, tries
+
+
+def _sent(entry: Entry) -> dict[str, Any]:
+    prompt = entry.enriched
+    messages = [{"role": role, "content": content} for role, content in prompt.messages]
+    body: dict[str, Any] = {"system": prompt.system}
+    if messages:
+        body["messages"] = messages
+    return body | ({"model": entry.model} if entry.model else {}) | {"tokens": prompt.tokens}
+
+
+def _written(artifact: Artifact) -> tuple[bytes, bytes]:
+    prompts = prompts_text(artifact)
+    return prompts.encode(), lock_text(artifact, output="build/agent_prompts.yaml", prompts=prompts).encode()
+
+
+@tries(60)
+@given(projects())
+def test_every_yaml_reader_reads_what_was_compiled(spec: Spec) -> None:
+    """PyYAML, libyaml and a YAML 1.2 reader get the same agents, texts, messages, models and counts, in order."""
+    artifact = compiled(spec).artifact
+    wanted = {name: _sent(entry) for name, entry in artifact.entries.items()}
+    text = prompts_text(artifact)
+    for read in (
+        yaml.safe_load(text),
+        yaml.load(text, Loader=yaml.CSafeLoader),
+        YAML(typ="safe", pure=True).load(text),
+    ):
+        assert read == wanted
+        assert list(read) == list(wanted)
+
+
+def _plain(artifact: Artifact) -> Artifact:
+    """The artifact with tuples where JSON has lists, and without what is not kept."""
+
+    def prompt(one: Prompt) -> Prompt:
+        segments = tuple(segment._replace(facts=tuple(segment.facts)) for segment in one.segments)
+        return replace(one, segments=segments, cuts=tuple(one.cuts), filtered=dict(one.filtered))
+
+    entries = {
+        name: replace(entry, broken=False, variants={v: prompt(p) for v, p in entry.variants.items()})
+        for name, entry in artifact.entries.items()
+    }
+    readers = tuple(replace(reader, span=replace(reader.span, column=0, length=1)) for reader in artifact.readers)
+    return replace(artifact, entries=entries, readers=readers)
+
+
+@tries(80)
+@given(projects())
+def test_a_build_is_read_back_as_it_was(spec: Spec) -> None:
+    """Both variants, every segment, cut, fact and reader of a build come back from its two files."""
+    artifact = compiled(spec).artifact
+    # Where no section prints the persona, the base prompt is not kept.
+    assert _plain(read_artifact(*_written(artifact))) == _plain(artifact)
+
+
+@tries(40)
+@given(projects())
+def test_the_committed_lock_holds_one_digest_an_agent(spec: Spec) -> None:
+    """promptforge.lock gives the digest of exactly what is sent, under the agent's name."""
+    artifact = compiled(spec).artifact
+    digests = {name: f"sha256:{prompt_digest(entry.enriched)}" for name, entry in artifact.entries.items()}
+    assert read_committed_lock(committed_lock(artifact).encode()) == digests
+    assert yaml.safe_load(committed_lock(artifact))["agents"] == digests
+
+
+@tries(40)
+@given(projects(tight=False), st.data())
+def test_an_ablation_drops_sections_and_nothing_else(spec: Spec, data: st.DataObject) -> None:
+    """`without` no section sends the same bytes; without some, what remains is the text of the others in order."""
+    for entry in compiled(spec).artifact.entries.values():
+        prompt = entry.enriched
+        same = without(prompt, ())
+        assert (same.system, same.messages) == (prompt.system, prompt.messages)
+        dropped = data.draw(st.sets(st.sampled_from(range(len(entry.sections)))))
+        less = without(prompt, dropped)
+        text = prompt.system.encode()
+        kept = [text[s.start : s.end] for s in prompt.segments if s.message == 0 and s.section not in dropped]
+        assert less.system.strip("\n") == b"".join(kept).decode().strip("\n")
+        roles = [prompt.messages[s.message - 1] for s in prompt.segments if s.message and s.section not in dropped]
+        assert list(less.messages) == roles
+
+
+def _mutated(value: Any, data: st.DataObject) -> Any:
+    """The same JSON with one thing in it taken away or replaced."""
+    if isinstance(value, dict) and value:
+        key = data.draw(st.sampled_from(sorted(value)))
+        if data.draw(st.integers(0, 3)) == 3:
+            return {k: v for k, v in value.items() if k != key}
+        return value | {key: _mutated(value[key], data)}
+    if isinstance(value, list) and value:
+        at = data.draw(st.integers(0, len(value) - 1))
+        if data.draw(st.integers(0, 3)) == 3:
+            return value[:at] + value[at + 1 :]
+        return [*value[:at], _mutated(value[at], data), *value[at + 1 :]]
+    return data.draw(st.sampled_from([None, 7, "x", [], {}, [1], {"a": 1}]))
+
+
+@tries(120)
+@given(projects(), st.data())
+def test_a_damaged_lock_is_a_value_error(spec: Spec, data: st.DataObject) -> None:
+    """Whatever happened to the lock, it is read or refused, never a crash of another kind."""
+    prompts, lock = _written(compiled(spec).artifact)
+    damaged = json.dumps(_mutated(json.loads(lock), data)).encode()
+    cut = lock[: data.draw(st.integers(0, len(lock) - 3))]
+    for content in (damaged, cut):
+        try:
+            read_artifact(prompts, content)
+        except ValueError:
+            pass
+        else:
+            assert content is damaged
+
+
+def test_prompts_and_lock_must_belong_together() -> None:
+    """A lock beside other prompts, of another version, or no JSON at all is refused in words."""
+    artifact = Artifact(name="n", version="1", entries={}, facts={}, tables={})
+    prompts, lock = _written(artifact)
+    assert read_artifact(prompts, lock) == artifact
+    with pytest.raises(ValueError, match="the prompts were changed after they were built"):
+        read_artifact(prompts + b"# a line\n", lock)
+    with pytest.raises(ValueError, match="the lock is of another version of promptforge"):
+        read_artifact(prompts, lock.replace(b'"version": 1', b'"version": 2'))
+    with pytest.raises(ValueError, match="the lock is not JSON"):
+        read_artifact(prompts, lock[:-5])
+
+
+@tries(40)
+@given(projects())
+def test_nothing_in_the_files_tells_the_time(spec: Spec) -> None:
+    """Neither the artifact nor a lock holds a date, a path of this machine or anything else that passes."""
+    artifact = compiled(spec).artifact
+    assume(artifact.entries)
+    head = {key: value for key, value in json.loads(_written(artifact)[1]).items() if key not in ("facts", "agents")}
+    known = {"version", "promptforge", "name", "output", "inputs", "tables", "segment", "readers"}
+    assert set(head) == known
+    assert set(head["output"]) == {"path", "sha256"}
+    assert head["output"]["path"] == "build/agent_prompts.yaml"
