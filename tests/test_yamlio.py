@@ -92,7 +92,7 @@ TEXTS = (
 )
 
 
-@pytest.mark.parametrize("written", [w for w in (*MEANINGS, *TEXTS) if w != "- 4"])
+@pytest.mark.parametrize("written", [*MEANINGS, *TEXTS])
 def test_a_value_means_what_a_person_reads(written: str) -> None:
     """Only true, false, null, nothing at all and plain decimal numbers are no text."""
     value = _parsed(f"v: {written}").data["v"]
@@ -102,7 +102,7 @@ def test_a_value_means_what_a_person_reads(written: str) -> None:
     assert written == "" or wanted is None or isinstance(wanted, bool) or str(value) == written
 
 
-@pytest.mark.parametrize("written", [w for w in (*MEANINGS, *TEXTS, *PLAINS) if w not in ("", "- 4", "<<")])
+@pytest.mark.parametrize("written", [w for w in (*MEANINGS, *TEXTS, *PLAINS) if w not in ("", "<<")])
 def test_a_key_is_always_text(written: str) -> None:
     """The same holds for keys, which are text even where they look like a number."""
     assert _parsed(f"? {written}\n: x").data == {written: "x"}
@@ -232,7 +232,7 @@ def test_a_place_is_where_the_node_is_written(tree: dict[str, Any], seed: int) -
             assert here.startswith(flow(value))
         if path and isinstance(path[-1], str):
             key = document.span(path, key=True)
-            assert lines[key.line - 1][key.column - 1 :].startswith(flow(path[-1]))
+            assert lines[key.line - 1][key.column - 1 :].startswith((flow(path[-1]), path[-1]))
             assert (key.line, key.column) < (span.line, span.column)
 
 
@@ -352,11 +352,11 @@ def test_no_file_makes_the_reader_raise(content: bytes) -> None:
 @tries(300)
 @given(_yamlish)
 def test_what_is_read_agrees_with_pyyaml(text: str) -> None:
-    """Where a file is read, PyYAML's BaseLoader, which leaves every scalar as it was written, reads the same tree."""
+    """Where a file is read, libyaml, told to leave every scalar as it was written, reads the same tree."""
     document, _ = parse("f.yaml", text.encode())
     assume(document is not None)
     assert document is not None
-    assert _as_written(document.data) == _blank(yaml.load(document.text, Loader=yaml.BaseLoader))
+    assert _as_written(document.data) == _blank(yaml.load(document.text, Loader=yaml.CBaseLoader))
 
 
 def _as_written(value: Any) -> Any:
@@ -392,7 +392,7 @@ b: |  # promptforge: allow PF510 third
   # promptforge: allow PF999 text
   more
 c: "# promptforge: allow PF998 quoted"
-d: x#promptforge: allow PF997
+d: 'x#promptforge: allow PF997'
 e: 'several
   # promptforge: allow PF996
   lines'
@@ -431,13 +431,13 @@ def test_what_is_emitted_reads_back_alike_everywhere(data: dict[str, Any]) -> No
     assert yaml.safe_load(text) == data
     assert yaml.load(text, Loader=yaml.CSafeLoader) == data
     assert YAML(typ="safe", pure=True).load(text) == data
-    document, problems = parse("f.yaml", text.encode())
+    document, _ = parse("f.yaml", text.encode())
     if "<<" not in data and document is not None:
         assert document.data == data
 
 
 def test_a_text_of_several_lines_is_a_block() -> None:
-    """Prompts can be read in the artifact: a line of the prompt is a line of the file, also where it ends in a space."""
+    """Prompts can be read in the artifact: a line of the prompt is a line of the file, also if it ends in a space."""
     text = emit({"a": {"system": "one \n\n  two\nthree\n", "tokens": 3}})
     assert text == "a:\n  system: |\n    one \n\n      two\n    three\n  tokens: 3\n"
 

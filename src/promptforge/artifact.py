@@ -78,6 +78,8 @@ class Entry:
     clearance: str
     tokenizer: str
     exact: bool
+    margin: str
+    """How far the counts may be off; empty when exact."""
     budget_tokens: int
     inputs: Mapping[str, str]
     """What shapes its prompt besides facts: name (`agents/windu.yaml`, `model opus`) to digest."""
@@ -240,6 +242,7 @@ def agent_member(entry: Entry, quote: "_Quote | None" = None) -> str:
         "clearance": entry.clearance,
         "tokenizer": entry.tokenizer,
         "exact": entry.exact,
+        "margin": entry.margin,
         "budget": entry.budget_tokens,
         "inputs": entry.inputs,
         **({"carried": True} if entry.carried else {}),
@@ -299,13 +302,12 @@ def read_artifact(prompts: bytes, lock: bytes) -> Artifact:
         raise ValueError(f"the lock is not JSON: {problem}") from problem
     if not isinstance(raw, dict) or raw.get("version") != LOCK_VERSION:
         raise ValueError("the lock is of another version of promptforge")
-    if raw["output"]["sha256"] != digest_of(prompts):
-        raise ValueError("the prompts were changed after they were built")
-    if document is None and prompts.strip() != b"{}":
-        raise ValueError(f"the prompts cannot be read: {problems[0].message}")
-    data = document.data if document else {}
     try:
-        return _artifact(raw, data)
+        if raw["output"]["sha256"] != digest_of(prompts):
+            raise ValueError("the prompts were changed after they were built")
+        if document is None and prompts.strip() != b"{}":
+            raise ValueError(f"the prompts cannot be read: {problems[0].message}")
+        return _artifact(raw, document.data if document else {})
     except (KeyError, TypeError, IndexError, AttributeError) as problem:
         raise ValueError(f"the lock is damaged: {problem!r}") from problem
 
@@ -334,7 +336,7 @@ def read_entry(name: str, raw: Mapping[str, Any], sent: Mapping[str, Any]) -> En
     messages = tuple((m["role"], m["content"]) for m in sent.get("messages", ()))
     variants = {}
     for variant, prompt in raw["variants"].items():
-        segments = tuple(Segment(*s) for s in prompt["segments"])
+        segments = tuple(Segment._make((*s[:-1], tuple(s[-1]))) for s in prompt["segments"])
         system = sent["system"] if variant == "enriched" else _base_text(sent["system"], raw)
         variants[variant] = Prompt(
             system=system,
@@ -353,6 +355,7 @@ def read_entry(name: str, raw: Mapping[str, Any], sent: Mapping[str, Any]) -> En
         clearance=raw["clearance"],
         tokenizer=raw["tokenizer"],
         exact=raw["exact"],
+        margin=raw["margin"],
         budget_tokens=raw["budget"],
         inputs=raw["inputs"],
         sections=tuple(
@@ -365,12 +368,12 @@ def read_entry(name: str, raw: Mapping[str, Any], sent: Mapping[str, Any]) -> En
 
 
 def _base_text(system: str, raw: Mapping[str, Any]) -> str:
-    """The persona is a run of the system prompt; where no section prints it, it is not kept."""
+    """The persona is a run of the system prompt, but for the line breaks that set it apart there or here."""
     content = system.encode("utf-8", "surrogatepass")
-    for segment in map(Segment._make, raw["variants"]["enriched"]["segments"]):
-        if segment.kind == "persona":
-            return content[segment.start : segment.end].decode("utf-8", "surrogatepass")
-    return ""
+    personas = [s for s in map(Segment._make, raw["variants"]["enriched"]["segments"]) if s.kind == "persona"]
+    sizes = [segment[2] - segment[1] for segment in raw["variants"]["base"]["segments"]]
+    runs = [content[s.start : s.end][-size:].rjust(size, b"\n") for s, size in zip(personas, sizes, strict=True)]
+    return b"".join(runs).decode("utf-8", "surrogatepass")
 
 
 def read_committed_lock(content: bytes) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ Facts are compared by key and column, not by line. The agents named are exactly 
 with the changed inputs that its segments rest on.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +56,8 @@ class AgentChange:
     restored: tuple[str, ...]
     """What the budget no longer cuts."""
     broken: bool = False
+    exact: bool = True
+    """Whether both counts are the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ class ExampleChange:
     """A worked example that was written anew, or that rests on a changed fact."""
 
     id: str
-    change: Change | Literal["touched"]
+    change: Change | Literal["touched", "broken"]
+    """`touched`: it rests on a changed fact; `broken`: it can no longer be rendered."""
     file: str
     line: int
     facts: tuple[str, ...]
@@ -91,30 +94,44 @@ def compare(
     old: Artifact, new: Artifact, *, old_errors: Sequence[Diagnostic] = (), new_errors: Sequence[Diagnostic] = ()
 ) -> Diff:
     """What differs from `old` to `new`."""
-    facts = tuple(_facts(old, new))
-    settings = tuple(_settings(old, new))
-    examples = tuple(_examples(old, new, facts))
+    unread = _unread(old_errors) | _unread(new_errors)
+    facts = tuple(_facts(old, new, unread))
+    settings = (*_settings(old, new), *(f"{file} (cannot be read)" for file in sorted(unread)))
+    examples = tuple(_examples(old, new, facts, unread))
     known = {(d.code, d.message) for d in old_errors}
     breaks = tuple(d for d in new_errors if (d.code, d.message) not in known)
-    agents = tuple(_agents(old, new, facts, settings, examples, breaks))
+    unknown = {**_in_files(old, unread), **_in_files(new, unread)}
+    agents = tuple(_agents(old, new, facts, settings, examples, unknown, breaks))
     return Diff(facts=facts, agents=agents, examples=examples, breaks=breaks, settings=settings)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-def _facts(old: Artifact, new: Artifact) -> Iterator[FactChange]:
-    added = {id_: fact for id_, fact in new.facts.items() if id_ not in old.facts}
-    removed = {id_: fact for id_, fact in old.facts.items() if id_ not in new.facts}
+def _unread(errors: Iterable[Diagnostic]) -> set[str]:
+    """Files of facts and examples of which nobody can say what is in them: PF1xx is wrong with a file as a whole."""
+    return {d.span.file for d in errors if d.code < "PF2" and d.span.file.startswith(("knowledge/", "fewshot/"))}
+
+
+def _in_files(artifact: Artifact, files: Collection[str]) -> dict[str, str]:
+    """The facts and examples of these files: as segments name them, to their file."""
+    facts = {id_: fact.file for id_, fact in artifact.facts.items() if fact.file in files}
+    return facts | {f"example:{r.id}": r.span.file for r in artifact.readers if r.span.file in files}
+
+
+def _facts(old: Artifact, new: Artifact, unread: Collection[str]) -> Iterator[FactChange]:
+    """The facts that differ. What only an unread file could say is unknown: neither added nor removed."""
+    added = {id_: fact for id_, fact in new.facts.items() if id_ not in old.facts and fact.file not in unread}
+    removed = {id_: fact for id_, fact in old.facts.items() if id_ not in new.facts and fact.file not in unread}
     renamed = dict(_renamed(removed, added)) if added and removed else {}
     for id_, fact in new.facts.items():
         before = old.facts.get(id_)
         # Columns in another order are a change, too: the order of a table's columns follows it.
         if before is not None and [*before.values.items()] != [*fact.values.items()]:
             yield _change(id_, "changed", before, fact)
-        elif before is None and id_ not in renamed.values():
+        elif id_ in added and id_ not in renamed.values():
             yield _change(id_, "added", None, fact)
-        elif before is None:
+        elif id_ in added:
             old_id = next(o for o, n in renamed.items() if n == id_)
             yield _change(id_, "renamed", removed[old_id], fact, old_key=old_id.split("/", 1)[1])
     for id_, fact in removed.items():
@@ -210,7 +227,9 @@ def _inputs(artifact: Artifact) -> dict[str, str]:
     return {name: digest for entry in artifact.entries.values() for name, digest in entry.inputs.items()}
 
 
-def _examples(old: Artifact, new: Artifact, facts: Iterable[FactChange]) -> Iterator[ExampleChange]:
+def _examples(
+    old: Artifact, new: Artifact, facts: Iterable[FactChange], unread: Collection[str]
+) -> Iterator[ExampleChange]:
     changed = {id_: fact.ids[0] for fact in facts for id_ in fact.ids}
     before = {r.id: r for r in old.readers if r.kind == "example"}
     after = {r.id: r for r in new.readers if r.kind == "example"}
@@ -220,11 +239,15 @@ def _examples(old: Artifact, new: Artifact, facts: Iterable[FactChange]) -> Iter
         assert reader is not None
         rests_on = {*(one.facts if one else ()), *(other.facts if other else ())}
         touched = {changed[fact] for fact in rests_on if fact in changed}
-        change: Change | Literal["touched"]
+        change: Change | Literal["touched", "broken"]
         if one is None or other is None:
+            if reader.span.file in unread:
+                continue
             change = "added" if one is None else "removed"
         elif one.digest != other.digest:
             change = "changed"
+        elif other.broken and not one.broken:
+            change = "broken"
         elif touched:
             change = "touched"
         else:
@@ -246,6 +269,7 @@ def _agents(
     facts: Sequence[FactChange],
     settings: Sequence[str],
     examples: Sequence[ExampleChange],
+    unknown: Mapping[str, str],
     breaks: Sequence[Diagnostic],
 ) -> Iterator[AgentChange]:
     broken_files = {d.span.file for d in breaks}
@@ -258,7 +282,7 @@ def _agents(
         same = before is not None and after is not None and _bytes(before) == _bytes(after)
         if same and not broken:
             continue
-        because = tuple(dict.fromkeys(_because(before, after, facts, settings, examples)))
+        because = tuple(dict.fromkeys(_because(before, after, facts, settings, examples, unknown)))
         yield _agent(name, before, after, because, broken=broken)
 
 
@@ -283,6 +307,7 @@ def _agent(
         cut=tuple(what for what in cut_after if what not in cut_before),
         restored=tuple(what for what in cut_before if what not in cut_after),
         broken=broken,
+        exact=all(entry.exact for entry in (before, after) if entry),
     )
 
 
@@ -296,6 +321,7 @@ def _because(
     facts: Sequence[FactChange],
     settings: Sequence[str],
     examples: Sequence[ExampleChange],
+    unknown: Mapping[str, str],
 ) -> Iterator[str]:
     """The changed inputs that a segment of either side rests on."""
     rests_on: set[str] = set()
@@ -308,13 +334,14 @@ def _because(
                 rests_on.update(segment.facts)
             tables.update(section.name for section in entry.sections if section.kind == "table")
     tables.update(id_.removeprefix("table:") for id_ in rests_on if id_.startswith("table:"))
+    yield from (f"{file} (cannot be read)" for id_, file in unknown.items() if id_ in rests_on)
     for fact in facts:
         if any(id_ in rests_on for id_ in fact.ids) or (fact.change == "moved" and fact.table in tables):
             yield fact.ids[0] if fact.key else f"order of {fact.table}"
         elif f"table:{fact.table}" in rests_on:
             yield fact.ids[0]
     for example in examples:
-        if example.change not in ("touched", "moved") and f"example:{example.id}" in rests_on:
+        if example.change not in ("touched", "broken", "moved") and f"example:{example.id}" in rests_on:
             yield f"example {example.id}"
         elif example.change == "moved" and any(id_.startswith("example:") for id_ in rests_on):
             yield "order of the examples"

@@ -158,11 +158,11 @@ def read_revision(root: Path, revision: str) -> Tree:
 
     Raises InputError when there is no git, no repository, no such revision, or no project at it.
     """
-    prefix = _git(root, "rev-parse", "--show-prefix").decode().strip()
+    prefix = os.fsdecode(_git(root, "rev-parse", "--show-prefix")).removesuffix("\n")
     tree = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}", what=revision)
     listing = _git(root, "ls-tree", "-r", "-z", "--full-tree", tree.decode().strip(), "--", prefix or ".")
     names: dict[str, str] = {}
-    for line in listing.decode("utf-8", "surrogateescape").split("\0"):
+    for line in os.fsdecode(listing).split("\0"):
         if line:
             meta, _, name = line.partition("\t")
             if meta.split()[1] == "blob" and wanted(path := name.removeprefix(prefix)):
@@ -183,11 +183,17 @@ def _blobs(root: Path, names: list[str]) -> Iterator[bytes]:
         at = end + size + 2
 
 
+_GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
+
+
 def _git(root: Path, *arguments: str, stdin: bytes | None = None, what: str = "") -> bytes:
     import subprocess  # only for git
 
+    # Inside a hook git names the repository in the environment: the one that `root` lies in is meant.
+    environ = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES}
+    command = ["git", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], input=stdin, capture_output=True, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False, env=environ)
     except FileNotFoundError as problem:
         raise InputError("git is not installed", hint="install git, or name two folders") from problem
     if done.returncode:

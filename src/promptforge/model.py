@@ -325,6 +325,8 @@ class Reader:
     """The ids of the facts it rests on."""
     digest: str = ""
     """Of what was written, references not yet filled in."""
+    broken: bool = False
+    """Whether it cannot be rendered."""
 
 
 class Segment(NamedTuple):

@@ -125,6 +125,9 @@ _SYNTAX_HINTS = (
 )
 
 
+_UNREADABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
 def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
     """The parser's complaint, at its place, with what usually mends it."""
     if isinstance(problem, yaml.MarkedYAMLError):
@@ -146,7 +149,9 @@ def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
             hint=hint,
             related=related,
         )
-    position = getattr(problem, "position", 0)
+    # libyaml tells the place in bytes and Python's reader in characters, so it is looked for again.
+    refused = _UNREADABLE.search(text)
+    position = refused.start() if refused else 0
     character = text[position : position + 1]
     line, column = _place(text.encode(), len(text[:position].encode()))
     return Diagnostic(

@@ -297,9 +297,18 @@ def test_without_any_agent_there_is_nothing_to_explain(pf, house):
     """A project whose agents do not compile has nothing to show."""
     for name in ("windu", "yoda"):
         house.write(f"agents/{name}.yaml", "[\n")
+    outcome = pf("explain", "leia")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "error: no agent 'leia'\n  hint: the project has no agent that compiles\n" in outcome.err
+
+
+def test_an_agent_whose_file_is_broken_is_named_with_its_place(pf, house):
+    """The reader is sent to the file, not told that there is no such agent."""
+    house.write("agents/windu.yaml", "[\n")
     outcome = pf("explain", "windu")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "error: no agent 'windu'\n  hint: the project has no agent that compiles\n" in outcome.err
+    assert "error: the file of agent 'windu' cannot be used: agents/windu.yaml:2: " in outcome.err
+    assert "hint: promptforge check\n" in outcome.err
 
 
 @pytest.mark.parametrize(("edits", "count"), [(1, "1 error"), (2, "2 errors")])

@@ -139,10 +139,13 @@ def test_the_project_can_be_named(pf, house, tmp_path, option):
 
 
 def test_a_named_folder_must_hold_a_project(pf, house):
-    """-C does not look above: the folder named is the one that is meant."""
+    """-C does not look above: the hint names the project above, or how to start one."""
     outcome = pf("-C", "agents", "check")
     assert outcome.code == 2
-    assert outcome.err == ("error: no promptforge.yaml in agents\n  hint: start one there: promptforge init agents\n")
+    assert outcome.err == f"error: no promptforge.yaml in agents\n  hint: the project is in {house.root}\n"
+    outcome = pf("-C", "..", "check")
+    assert outcome.code == 2
+    assert outcome.err == "error: no promptforge.yaml in ..\n  hint: start one there: promptforge init ..\n"
 
 
 @pytest.mark.parametrize("named", ["nowhere", "promptforge.yaml", ""])

@@ -115,3 +115,11 @@ def _run() -> int:
         place = f"{problem.filename}: " if problem.filename else ""
         print_error(PromptforgeError(place + (problem.strerror or str(problem)).lower()))
         return 2
+    except Exception as problem:  # a mistake of ours: said in one line, told apart from a diagnostic's exit code
+        if os.environ.get("PROMPTFORGE_DEBUG"):
+            raise
+        from promptforge.console.terminal import print_error
+
+        hint = "please report it with the traceback that PROMPTFORGE_DEBUG=1 shows"
+        print_error(PromptforgeError(f"promptforge itself failed: {type(problem).__name__}: {problem}", hint=hint))
+        return 2

@@ -23,7 +23,9 @@ def find_project(ctx: click.Context) -> Path:
         if not folder.is_dir() or not named:
             raise NoProjectError(f"-C '{named}' is no folder", hint="name the folder that holds promptforge.yaml")
         if not (folder / CONFIG).exists() and not (folder / CONFIG).is_symlink():
-            raise NoProjectError(f"no {CONFIG} in {named}", hint=f"start one there: promptforge init {named}")
+            above = next((p for p in folder.parents if (p / CONFIG).exists()), None)
+            hint = f"the project is in {above}" if above else f"start one there: promptforge init {named}"
+            raise NoProjectError(f"no {CONFIG} in {named}", hint=hint)
         return folder
     here = Path.cwd()
     for folder in (here, *here.parents):

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def check(ctx: click.Context, form: str, code: str | None) -> int:
     from promptforge.console.terminal import painter, print_json, print_text
 
     if code is not None:
-        return _explain_code(code)
+        return _explain_code(code, form)
     root = find_project(ctx)
     build = compile_project(read_project(root), today=today(), thorough=True)
     found = build.diagnostics
@@ -73,15 +73,19 @@ def _verdict(project: "Project", counts: str) -> str:
     return f"{counts} in {size}" if counts else f"fine: {size}"
 
 
-def _explain_code(code: str) -> int:
+def _explain_code(code: str, form: str) -> int:
     from promptforge.console.diagnostics import code_page
-    from promptforge.console.terminal import print_text
-    from promptforge.source import codes, did_you_mean
+    from promptforge.console.terminal import print_json, print_text
+    from promptforge.source import codes
 
     known = codes()
     if code.upper() not in known:
-        raise UsageError(f"no diagnostic has the code '{code}'", hint=did_you_mean(code.upper(), known))
-    print_text(code_page(known[code.upper()]))
+        raise UsageError(f"no diagnostic has the code '{code}'", hint="the codes are in docs/reference/codes")
+    found = known[code.upper()]
+    if form == "json":
+        print_json({"version": 1, **asdict(found)})
+    else:
+        print_text(code_page(found))
     return 0
 
 

@@ -177,6 +177,7 @@ class _Compiler:
             clearance=clearance,
             tokenizer=tokenizer.name,
             exact=tokenizer.exact,
+            margin=tokenizer.margin,
             budget_tokens=agent.budget_tokens,
             inputs=self._inputs(agent, chosen),
             sections=tuple(
@@ -192,11 +193,20 @@ class _Compiler:
                 for s in agent.sections
             ),
             variants={"base": _base(agent, draft, count), "enriched": enriched},
-            broken=broken or draft.broken or bool(errors(self.found[before:])),
+            broken=broken or draft.broken or self._unsure(agent) or bool(errors(self.found[before:])),
+        )
+
+    def _unsure(self, agent: Agent) -> bool:
+        """Whether a file that could not be read may hold something of the agent's prompt."""
+        no_examples = any(path.startswith("fewshot") for path in self.loaded.broken)
+        return any(
+            (s.kind == "fewshot" and no_examples) or (s.kind == "table" and self.project.tables[s.name].partial)
+            for s in agent.sections
         )
 
     def _inputs(self, agent: Agent, chosen: Sequence[Chosen]) -> dict[str, str]:
-        inputs = {agent.file: self.digests[agent.file], **self._shared}
+        # Of what is written, not how: a comment is no change of an agent.
+        inputs = {agent.file: digest_of(repr(self.loaded.documents[agent.file].data)), **self._shared}
         if not any(section.path for section in agent.sections):
             inputs["order of the tables"] = digest_of(json.dumps(list(self.project.tables)))
         if agent.model is not None:
@@ -273,12 +283,12 @@ def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compile
         entries=entries,
         facts=facts,
         tables={name: table.digest for name, table in project.tables.items()},
-        readers=tuple(_readers(project, entries.values())),
+        readers=tuple(_readers(project, entries.values(), compiler.drafter)),
         inputs=compiler.digests,
     )
 
 
-def _readers(project: Project, entries: Iterable[Entry]) -> Iterable[Reader]:
+def _readers(project: Project, entries: Iterable[Entry], drafter: Drafter) -> Iterable[Reader]:
     """The examples with what they rest on, as the prompts that hold them say."""
     facts: dict[str, set[str]] = {}
     for entry in entries:
@@ -290,7 +300,12 @@ def _readers(project: Project, entries: Iterable[Entry]) -> Iterable[Reader]:
             json.dumps([example.user.source, example.assistant.source, example.tags, example.agents], default=str)
         )
         yield Reader(
-            kind="example", id=example.id, span=example.span, facts=frozenset(facts.get(example.id, ())), digest=digest
+            kind="example",
+            id=example.id,
+            span=example.span,
+            facts=frozenset(facts.get(example.id, ())),
+            digest=digest,
+            broken=drafter.failed(example),
         )
 
 

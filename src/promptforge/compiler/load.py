@@ -56,8 +56,8 @@ def read_project(root: Path) -> Tree:
     return read_folder(root, limit_mb=limit_mb)
 
 
-def load(tree: Tree, *, parse: Parse = parse) -> tuple[Loaded, list[Diagnostic]]:
-    """Every file parsed and its shape checked."""
+def load(tree: Tree, *, parse: Parse = parse, known: bool = False) -> tuple[Loaded, list[Diagnostic]]:
+    """Every file parsed and its shape checked, unless that is `known` to be right."""
     found = [_unreadable(problem) for problem in tree.problems]
     documents: dict[str, Document] = {}
     schemas: dict[str, bytes] = {}
@@ -77,7 +77,7 @@ def load(tree: Tree, *, parse: Parse = parse) -> tuple[Loaded, list[Diagnostic]]
     shaped: dict[str, dict[str, Document]] = {"project": {}, "agent": {}, "fewshot": {}, "knowledge": {}}
     for path, document in documents.items():
         kind = _kind(path)
-        problems = check_shape(document, kind) if kind != "knowledge" else ()
+        problems = check_shape(document, kind) if kind != "knowledge" and not known else ()
         found.extend(problems)
         if not problems:
             shaped[kind][path] = document

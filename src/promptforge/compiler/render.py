@@ -287,6 +287,10 @@ class Drafter:
                         self._render(text, named, found)
         return found
 
+    def failed(self, example: Example) -> bool:
+        """Whether the example could not be rendered."""
+        return any(isinstance(self._texts.get(id(text)), Exception) for text in (example.user, example.assistant))
+
     def reading(self, *texts: Text) -> Reading | None:
         """What the texts rested on so far; nothing where none of them has references, or none was rendered."""
         if not (with_references := [text for text in texts if id(text) in self._reads]):

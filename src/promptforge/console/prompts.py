@@ -191,8 +191,9 @@ def _value(value: str | None) -> str:
 
 
 def _tokens(agent: AgentChange) -> str:
-    before = "-" if agent.tokens_before is None else f"{agent.tokens_before:,}"
-    after = "-" if agent.tokens_after is None else f"{agent.tokens_after:,}"
+    about = "" if agent.exact else "~"
+    before = "-" if agent.tokens_before is None else f"{about}{agent.tokens_before:,}"
+    after = "-" if agent.tokens_after is None else f"{about}{agent.tokens_after:,}"
     return f"{before} → {after}"
 
 

@@ -1,12 +1,14 @@
 """An edit of the knowledge: the files now against those of the last build, fact by fact.
 
 Only what is certain counts: where other files changed, tables came or went, or facts changed places, it gives up.
+Its values are named tuples: this is loaded at each start, and a dataclass takes a millisecond to define.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from promptforge.artifact import Entry, read_entry
 from promptforge.compiler.link import link
@@ -33,8 +35,7 @@ class UnclearError(Exception):
     """The project must be built as a whole: why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The project's files now."""
 
     files: Mapping[str, bytes]
@@ -46,8 +47,7 @@ class Inputs:
         return (path for path in sorted(self.changed) if path.startswith("knowledge/"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Last:
+class Last(NamedTuple):
     """The last build, as it lies on the disk."""
 
     path: Path
@@ -71,8 +71,7 @@ class Last:
         return read_entry(name, self.lock.get_agent(number), document.data[name])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Knowledge:
+class Knowledge(NamedTuple):
     """The tables now, and what was said while they were made."""
 
     loaded: Loaded
@@ -85,8 +84,7 @@ class Knowledge:
     found: list[Diagnostic]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delta:
+class Delta(NamedTuple):
     """The facts that differ."""
 
     tables: Mapping[str, Table]
@@ -101,8 +99,7 @@ class Delta:
     """What reads differently now in a text: facts, found or not, and tables that are looped over or searched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(NamedTuple):
     """All that an incremental build starts from."""
 
     root: Path
@@ -201,7 +198,7 @@ def _read_knowledge(root: Path, state: State, inputs: Inputs, last: Last) -> Kno
     schemas = {f"knowledge/schemas/{name}.schema.json" for name in tables}
     files = {path: content for path, content in inputs.files.items() if path in {CONFIG, *together, *schemas}}
     loaded, found = load(
-        Tree(root=root, files=files), parse=lambda path, content: parsed.get(path) or parse(path, content)
+        Tree(root=root, files=files), parse=lambda path, content: parsed.get(path) or parse(path, content), known=True
     )
     project, problems = link(loaded, tables={}, others=[row.name for row in last.rows])
     made, more = make_tables(loaded.knowledge, loaded.schemas, frozenset(project.config.runtime))

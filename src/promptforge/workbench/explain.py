@@ -79,9 +79,14 @@ def explain(build: Build, name: str) -> Explanation:
     entry = build.artifact.entries.get(name)
     if entry is None:
         known = build.artifact.entries
-        raise UsageError(
-            f"no agent '{name}'", hint=did_you_mean(name, known) or "the project has no agent that compiles"
-        )
+        unread = [d for d in build.errors if d.span.file.startswith("agents/") and name in d.span.file]
+        if unread:
+            raise UsageError(
+                f"the file of agent '{name}' cannot be used: {unread[0].span}: {unread[0].message}",
+                hint="promptforge check",
+            )
+        hint = did_you_mean(name, known) or "the project has no agent that compiles"
+        raise UsageError(f"no agent '{name}'", hint=hint)
     tokenizer = _tokenizer(build, entry)
     lines = tuple(_lines(build, entry, tokenizer))
     fact_tokens: dict[str, int] = {}

@@ -27,7 +27,17 @@ from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive, replace_files
 from promptforge.workbench.state import keep
 
-__all__ = ["COMMITTED_LOCK", "Report", "check_locks", "forge", "last_build", "lock_path", "output_path"]
+__all__ = [
+    "COMMITTED_LOCK",
+    "AgentLine",
+    "Report",
+    "agent_line",
+    "check_locks",
+    "forge",
+    "last_build",
+    "lock_path",
+    "output_path",
+]
 
 COMMITTED_LOCK = "promptforge.lock"
 
@@ -188,24 +198,28 @@ def make_report(artifact: Artifact, diagnostics: tuple[Diagnostic, ...], output:
     cloud: set[str] = set()
     for entry in artifact.entries.values():
         prompt = entry.enriched
-        lines.append(
-            AgentLine(
-                name=entry.name,
-                model=entry.model,
-                tier=entry.tier,
-                tokens=prompt.tokens,
-                budget_tokens=entry.budget_tokens,
-                exact=entry.exact,
-                cut=tuple(cut.what for cut in prompt.cuts if cut.why == "budget"),
-                withheld=tuple(cut.what for cut in prompt.cuts if cut.why == "clearance"),
-            )
-        )
+        lines.append(agent_line(entry))
         if entry.tier == "cloud":
             cloud.update(id_ for segment in prompt.segments for id_ in segment.facts if id_ in artifact.facts)
     ceiling = max((LEVELS[e.clearance] for e in artifact.entries.values() if e.tier == "cloud"), default=1)
     local = sum(1 for fact in artifact.facts.values() if LEVELS[fact.level] > ceiling)
     return Report(
         agents=tuple(lines), diagnostics=diagnostics, output=output, cloud_facts=len(cloud), local_facts=local
+    )
+
+
+def agent_line(entry: Entry) -> AgentLine:
+    """An agent's line of the table."""
+    cuts = entry.enriched.cuts
+    return AgentLine(
+        name=entry.name,
+        model=entry.model,
+        tier=entry.tier,
+        tokens=entry.enriched.tokens,
+        budget_tokens=entry.budget_tokens,
+        exact=entry.exact,
+        cut=tuple([cut.what for cut in cuts if cut.why == "budget"]),
+        withheld=tuple([cut.what for cut in cuts if cut.why == "clearance"]),
     )
 
 

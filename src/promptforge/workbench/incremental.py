@@ -7,8 +7,9 @@ text says is tried with one of the agents that are given it.
 
 import datetime
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from promptforge.compiler.allow import settle
 from promptforge.compiler.build import Part, compile_part, without_collection
@@ -71,8 +72,7 @@ def _refuse(found: Sequence[Diagnostic], loaded: Loaded, project: Project) -> No
 # --- whom it touches ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Touched:
+class _Touched(NamedTuple):
     agents: set[int]
     """Numbers of the agents that must be compiled."""
     texts: dict[str, Listener]
@@ -151,7 +151,7 @@ def _compile_some(edit: Edit, numbers: Sequence[int]) -> Part:
         for path, content in edit.inputs.files.items()
         if path in wanted or path.startswith("agents/templates/")
     }
-    loaded, found = load(Tree(root=edit.root, files=files), parse=edit.parse)
+    loaded, found = load(Tree(root=edit.root, files=files), parse=edit.parse, known=True)
     others = {row.name for row in rows}.difference(names)
     project, problems = link(loaded, tables=edit.knowledge.project.tables, others=others)
     if list(project.agents) != names:

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from promptforge import __version__
 from promptforge.artifact import (
@@ -25,7 +25,7 @@ from promptforge.model import LEVELS, Fact, Reader
 from promptforge.source import Span
 from promptforge.workbench.disk import replace_files
 from promptforge.workbench.edit import Edit, UnclearError
-from promptforge.workbench.forge import COMMITTED_LOCK, AgentLine, Report, lock_path
+from promptforge.workbench.forge import COMMITTED_LOCK, AgentLine, Report, agent_line, lock_path
 from promptforge.workbench.state import Listener, Row, packed_table, row_of, save, texts_of
 
 __all__ = ["Made", "rewrite"]
@@ -34,8 +34,7 @@ _COMMITTED_HEAD = 3
 """Lines of promptforge.lock before the first agent's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(NamedTuple):
     """What was compiled anew."""
 
     entries: dict[int, Entry]
@@ -95,7 +94,7 @@ def _prompts(edit: Edit, entries: Mapping[int, Entry]) -> tuple[list[Row], bytes
         else:
             blocks.append(agent_yaml(entry).encode("utf-8"))
             end += len(blocks[-1])
-            rows.append(row_of(entry, end, private))
+            rows.append(row_of(entry, agent_line(entry), end, private))
     return rows, b"".join(blocks)
 
 
@@ -176,8 +175,7 @@ def _listeners(
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Readers:
+class _Readers(NamedTuple):
     """The examples that rest on facts, before and now; all the others rest on none."""
 
     all: list[list[object]]

@@ -12,7 +12,7 @@ from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,10 +22,10 @@ from promptforge.compiler.build import Build
 from promptforge.document import Decimal, Document
 from promptforge.emit import emit
 from promptforge.files import digest_of
-from promptforge.model import Column, Condition, Fact, Project, Section, Table
+from promptforge.model import Column, Condition, Fact, Project, Table
 
 if TYPE_CHECKING:
-    from promptforge.workbench.forge import Report
+    from promptforge.workbench.forge import AgentLine, Report
 
 __all__ = [
     "Listener",
@@ -41,7 +41,6 @@ __all__ = [
 ]
 
 _PLACE = ".promptforge/incremental.json"
-_FORMAT = [1, __version__, list(sys.version_info[:3]), sys.byteorder]
 _MARK = "\0"
 """The key of a mapping that stands for a decimal."""
 _MARKED = b'"\\u0000"'
@@ -83,8 +82,7 @@ class Listener(NamedTuple):
     """Number of the agent that it is tried with where it is given to none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(NamedTuple):
     """A state as it was read; the values of its parts are plain JSON."""
 
     head: Mapping[str, Any]
@@ -145,12 +143,24 @@ class State:
         return Document(file=file, text=text, data=data, positions=places)
 
 
+@cache
+def _format() -> list[object]:
+    """By what a state is made, our own code included: to whom it changes under his hands, it is another version."""
+    code = []
+    for folder, _, names in os.walk(Path(__file__).parents[1]):
+        for name in names:
+            if name.endswith(".py"):
+                status = (Path(folder) / name).stat()
+                code.append([name, status.st_size, status.st_mtime_ns])
+    return [1, __version__, list(sys.version_info[:3]), sys.byteorder, digest_of(json.dumps(sorted(code)))]
+
+
 def read_state(root: Path) -> State | None:
     """The state that the last build left, if it is whole and of this version."""
     try:
         first, _, rest = (root / _PLACE).read_bytes().partition(b"\n")
         head = json.loads(first)
-        if head["format"] != _FORMAT or head["sha256"] != digest_of(rest):
+        if head["format"] != _format() or head["sha256"] != digest_of(rest):
             return None
         return State(head=head, parts=dict(zip(head["parts"], rest.split(b"\n"), strict=True)))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -164,7 +174,7 @@ def save(root: Path, head: Mapping[str, Any], parts: Mapping[str, object]) -> No
     """
     lines = [part if isinstance(part, bytes) else _json(part) for part in parts.values()]
     rest = b"\n".join(lines)
-    first = _json({**head, "format": _FORMAT, "sha256": digest_of(rest), "parts": list(parts)})
+    first = _json({**head, "format": _format(), "sha256": digest_of(rest), "parts": list(parts)})
     place = root / _PLACE
     temporary = place.with_suffix(f".{os.getpid()}.tmp")
     with suppress(OSError):
@@ -175,7 +185,10 @@ def save(root: Path, head: Mapping[str, Any], parts: Mapping[str, object]) -> No
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _encode(value).encode("utf-8", "surrogatepass")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def keep(
@@ -199,14 +212,14 @@ def keep(
     }
     parts: dict[str, object] = {
         "inputs": artifact.inputs,
-        "rows": _rows(artifact, prompts),
+        "rows": _rows(artifact, report, prompts),
         "listeners": _listeners(build),
         "cloud": _cloud(artifact),
         "names": {file: list(document.data) for file, document in knowledge.items()},
     }
     try:
-        parts["through"] = _through(project)
-        parts |= {f"watchers {table}": watchers for table, watchers in _watchers(project).items()}
+        watchers, parts["through"] = _watchers(project)
+        parts |= {f"watchers {table}": of_table for table, of_table in watchers.items()}
         parts |= {f"table {name}": packed_table(table) for name, table in project.tables.items()}
         parts |= {f"document {file}": _packed_document(document) for file, document in fewshot.items()}
     except UnkeptError:
@@ -214,10 +227,28 @@ def keep(
     save(root, head, parts)
 
 
-def _rows(artifact: Artifact, prompts: bytes) -> list[Row]:
+def _rows(artifact: Artifact, report: "Report", prompts: bytes) -> list[Row]:
     private = {id_ for id_, fact in artifact.facts.items() if fact.level == "private"}
     ends = _ends(list(artifact.entries), prompts)
-    return [row_of(entry, end, private) for entry, end in zip(artifact.entries.values(), ends, strict=True)]
+    triples = zip(artifact.entries.values(), report.agents, ends, strict=True)
+    return [row_of(entry, line, end, private) for entry, line, end in triples]
+
+
+def row_of(entry: Entry, line: "AgentLine", end: int, private: set[str]) -> Row:
+    """An agent's row; `private` are the ids of the private facts."""
+    return Row(
+        name=line.name,
+        file=entry.file,
+        end=end,
+        model=line.model,
+        tier=line.tier,
+        tokens=line.tokens,
+        budget_tokens=line.budget_tokens,
+        exact=line.exact,
+        cut=line.cut,
+        withheld=line.withheld,
+        private=bool(private) and any(id_ in private for one in entry.enriched.segments for id_ in one.facts),
+    )
 
 
 def _ends(agents: Sequence[str], prompts: bytes) -> Iterator[int]:
@@ -227,24 +258,6 @@ def _ends(agents: Sequence[str], prompts: bytes) -> Iterator[int]:
         at = prompts.index(b"\n" + emit({name: {}}).removesuffix(" {}\n").encode(), at) + 1
         yield at
     yield len(prompts)
-
-
-def row_of(entry: Entry, end: int, private: set[str]) -> Row:
-    """An agent's row; `private` are the ids of the private facts."""
-    prompt = entry.enriched
-    return Row(
-        name=entry.name,
-        file=entry.file,
-        end=end,
-        model=entry.model,
-        tier=entry.tier,
-        tokens=prompt.tokens,
-        budget_tokens=entry.budget_tokens,
-        exact=entry.exact,
-        cut=[cut.what for cut in prompt.cuts if cut.why == "budget"],
-        withheld=[cut.what for cut in prompt.cuts if cut.why == "clearance"],
-        private=bool(private) and any(id_ in private for segment in prompt.segments for id_ in segment.facts),
-    )
 
 
 def _packed_document(document: Document) -> tuple[Any, str]:
@@ -292,35 +305,32 @@ def unpacked(value: Any) -> Any:
 # --- what each agent looks at ---------------------------------------------------------------------------------------
 
 
-def _table_sections(project: Project) -> Iterator[tuple[int, int, Section]]:
+def _watchers(project: Project) -> tuple[dict[str, list[object]], dict[str, dict[str, list[int]]]]:
+    """Table to each `where` on it with the agents and sections that have it; and what they read through references.
+
+    The latter is table to column to agents. Sections by default share their `where`, and so an entry.
+    """
+    found: dict[str, dict[int, tuple[object, list[tuple[int, int]]]]] = {}
+    through: dict[str, dict[str, list[int]]] = {}
     for number, agent in enumerate(project.agents.values()):
         for at, section in enumerate(agent.sections):
-            if section.kind == "table":
-                yield number, at, section
+            if section.kind != "table":
+                continue
+            of_table = found.setdefault(section.name, {})
+            if id(section.where) not in of_table:
+                where = [(one.path, _packed_values(one.values), one.negate) for one in section.where]
+                of_table[id(section.where)] = where, []
+            of_table[id(section.where)][1].append((number, at))
+            for condition in section.where:
+                table = project.tables[section.name]
+                for step, column in zip(condition.path, condition.path[1:], strict=False):
+                    table = project.tables[table.columns[step].ref]
+                    through.setdefault(table.name, {}).setdefault(column, []).append(number)
+    return {table: list(of_table.values()) for table, of_table in found.items()}, through
 
 
-def _watchers(project: Project) -> dict[str, list[tuple[list[object], list[tuple[int, int]]]]]:
-    """Table to each `where` on it with the agents and sections that have it; sections by default share theirs."""
-    found: dict[str, dict[int, tuple[list[object], list[tuple[int, int]]]]] = {}
-    for number, at, section in _table_sections(project):
-        of_table = found.setdefault(section.name, {})
-        if id(section.where) not in of_table:
-            where: list[object] = [[one.path, packed(list(one.values)), one.negate] for one in section.where]
-            of_table[id(section.where)] = where, []
-        of_table[id(section.where)][1].append((number, at))
-    return {table: list(of_table.values()) for table, of_table in found.items()}
-
-
-def _through(project: Project) -> dict[str, dict[str, list[int]]]:
-    """Table to column to the agents that have a `where` which reads it through a reference."""
-    found: dict[str, dict[str, list[int]]] = {}
-    for number, _, section in _table_sections(project):
-        for condition in section.where:
-            table = project.tables[section.name]
-            for step, column in zip(condition.path, condition.path[1:], strict=False):
-                table = project.tables[table.columns[step].ref]
-                found.setdefault(table.name, {}).setdefault(column, []).append(number)
-    return found
+def _packed_values(values: tuple[Any, ...]) -> Sequence[Any]:
+    return values if all(value.__class__ is str for value in values) else packed(list(values))
 
 
 def _listeners(build: Build) -> dict[str, Listener]:
