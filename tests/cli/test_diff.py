@@ -127,7 +127,7 @@ def test_a_renumbered_port_is_the_same_fact_under_another_key(pf, built):
         r"agents\n"
         r"  windu  (\d+) → \1  ±0  ports/mini:1437\n"
         r"examples\n"
-        r"  what-is-leet broken \(rests on ports/mini:1437\)  fewshot/house\.yaml:2\n"
+        r"  what-is-leet touched \(rests on ports/mini:1437\)  fewshot/house\.yaml:2\n"
         r"1 fact changed, 1 prompt touched, nothing broken\n",
         body(pf("diff")),
     )
