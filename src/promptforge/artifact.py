@@ -125,7 +125,9 @@ def without(prompt: Prompt, sections: Iterable[int]) -> Prompt:
     dropped = frozenset(sections)
     kept = [segment for segment in prompt.segments if segment.section not in dropped]
     system = prompt.system.encode("utf-8", "surrogatepass")
-    text = b"".join(system[s.start : s.end] for s in kept if s.message == 0).lstrip(b"\n")
+    text = b"".join(system[s.start : s.end] for s in kept if s.message == 0)
+    if kept[:1] != list(prompt.segments[:1]):
+        text = text.lstrip(b"\n")  # what set it apart from the text before it
     messages = tuple(prompt.messages[s.message - 1] for s in kept if s.message)
     return replace(prompt, system=text.decode("utf-8", "surrogatepass"), messages=messages, segments=(), tokens=0)
 

@@ -193,10 +193,12 @@ class Chooser:
 
     def _default_columns(self, table: Table, facts: Sequence[Fact]) -> tuple[str, ...]:
         """The default columns, found once for each set of columns that facts have."""
-        sets = self._columns_of.get(table.name)
-        if sets is None:
-            sets = self._columns_of[table.name] = {f.key: _set_columns(f) for f in table.facts}
-        key = (table.name, *dict.fromkeys([sets[fact.key] for fact in facts]))
+        sets = self._columns_of.setdefault(table.name, {})
+        try:
+            key = (table.name, *dict.fromkeys([sets[fact.key] for fact in facts]))
+        except KeyError:
+            sets.update((fact.key, _set_columns(fact)) for fact in facts)
+            key = (table.name, *dict.fromkeys([sets[fact.key] for fact in facts]))
         known = self._defaults.get(key)
         if known is None:
             known = self._defaults[key] = _default_columns(table, facts)

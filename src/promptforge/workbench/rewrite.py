@@ -294,8 +294,7 @@ def _save(
 ) -> None:
     tables = edit.knowledge.project.tables
     outputs = {os.path.relpath(path, edit.root): digest for path, digest in files.items()}
-    parts: dict[str, object] = dict(edit.state.parts)
-    parts |= {"inputs": edit.inputs.digests, "rows": rows, "listeners": listeners, "cloud": cloud}
+    parts = {"inputs": edit.inputs.digests, "rows": rows, "listeners": listeners, "cloud": cloud}
     parts |= {"names": edit.knowledge.names}
     parts |= {f"table {name}": packed_table(tables[name]) for name in edit.knowledge.changed}
-    save(edit.root, {**edit.state.head, "outputs": outputs}, parts)
+    save(edit.root, {**edit.state.head, "outputs": outputs}, parts, edit.state)

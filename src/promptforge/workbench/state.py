@@ -82,18 +82,31 @@ class Listener(NamedTuple):
     """Number of the agent that it is tried with where it is given to none."""
 
 
-class State(NamedTuple):
-    """A state as it was read; the values of its parts are plain JSON."""
+class State:
+    """A state as it was read; the values of its parts are plain JSON, and a part is read when it is asked for."""
 
-    head: Mapping[str, Any]
-    parts: Mapping[str, bytes]
+    def __init__(self, content: bytes) -> None:
+        """Raises ValueError, KeyError or TypeError when it is no state, or one of another version."""
+        start = content.index(b"\n")
+        self.head: Mapping[str, Any] = json.loads(content[:start])
+        if self.head["format"] != _format():
+            raise ValueError("another version")
+        self._content = content
+        self._ends: dict[str, tuple[int, int]] = {}
+        for name, (size, _) in self.head["parts"].items():
+            self._ends[name] = start + 1, start + 1 + size
+            start += 1 + size
+
+    def raw(self, name: str) -> bytes:
+        """A part as it is kept."""
+        start, end = self._ends[name]
+        return self._content[start:end]
 
     def part(self, name: str) -> Any:
-        """A part's value. Raises UnkeptError when there is none."""
-        try:
-            return json.loads(self.parts[name])
-        except (KeyError, ValueError, RecursionError) as problem:
-            raise UnkeptError(name) from problem
+        """A part's value. Raises UnkeptError when there is none, or it is damaged."""
+        if name not in self._ends or digest_of(raw := self.raw(name)) != self.head["parts"][name][1]:
+            raise UnkeptError(name)
+        return json.loads(raw)
 
     def rows(self) -> list[Row]:
         """The agents in order."""
@@ -105,7 +118,7 @@ class State(NamedTuple):
 
     def watchers(self, table: str) -> Iterator[tuple[tuple[Condition, ...], list[list[int]]]]:
         """Each `where` on a table with the agents and sections, by number, that have it."""
-        for where, places in self.part(f"watchers {table}") if f"watchers {table}" in self.parts else ():
+        for where, places in self.part(f"watchers {table}") if f"watchers {table}" in self._ends else ():
             conditions = [Condition(path=tuple(p), values=tuple(unpacked(v)), negate=n) for p, v, n in where]
             yield tuple(conditions), places
 
@@ -113,13 +126,13 @@ class State(NamedTuple):
         """The files that hold an example for one of the agents, or for all; now and then one too many."""
         names = [_json(name) for name in agents]
         for file, for_all in self.head["examples"].items():
-            if for_all or any(name in self.parts[f"document {file}"] for name in names):
+            if for_all or any(name in raw for raw in [self.raw(f"document {file}")] for name in names):
                 yield file
 
     def table(self, name: str) -> Table:
         """A table as it was. Raises UnkeptError."""
         key, columns, declared, defaults, digest, facts, others = self.part(f"table {name}")
-        if _MARKED in self.parts[f"table {name}"]:
+        if _MARKED in self.raw(f"table {name}"):
             facts = unpacked(facts)
         made = tuple(map(Fact._make, facts))
         by_key = {fact.key: fact for fact in made}
@@ -139,7 +152,7 @@ class State(NamedTuple):
         """A file as it was parsed; `text` is what it held. Raises UnkeptError when it is not in the state."""
         data, positions = self.part(f"document {file}")
         places = array("Q", b64decode(positions))
-        data = unpacked(data) if _MARKED in self.parts[f"document {file}"] else data
+        data = unpacked(data) if _MARKED in self.raw(f"document {file}") else data
         return Document(file=file, text=text, data=data, positions=places)
 
 
@@ -156,31 +169,30 @@ def _format() -> list[object]:
 
 
 def read_state(root: Path) -> State | None:
-    """The state that the last build left, if it is whole and of this version."""
+    """The state that the last build left, if it is one of this version; whether it is whole is seen part by part."""
     try:
-        first, _, rest = (root / _PLACE).read_bytes().partition(b"\n")
-        head = json.loads(first)
-        if head["format"] != _format() or head["sha256"] != digest_of(rest):
-            return None
-        return State(head=head, parts=dict(zip(head["parts"], rest.split(b"\n"), strict=True)))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return State((root / _PLACE).read_bytes())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def save(root: Path, head: Mapping[str, Any], parts: Mapping[str, object]) -> None:
-    """Put a state in the place of the last one; parts that are bytes are written as they are.
+def save(root: Path, head: Mapping[str, Any], parts: Mapping[str, object], last: State | None = None) -> None:
+    """Put a state in the place of the last one; parts of that which are not among the new ones are taken over.
 
     A state that cannot be kept is no loss: the next build is made as a whole.
     """
-    lines = [part if isinstance(part, bytes) else _json(part) for part in parts.values()]
-    rest = b"\n".join(lines)
-    first = _json({**head, "format": _format(), "sha256": digest_of(rest), "parts": list(parts)})
+    lines = {name: _json(part) for name, part in parts.items()}
+    about = {name: (len(line), digest_of(line)) for name, line in lines.items()}
+    if last is not None:
+        about = {**last.head["parts"], **about}
+        lines = {name: lines[name] if name in lines else last.raw(name) for name in about}
+    first = _json({**head, "format": _format(), "parts": about})
     place = root / _PLACE
     temporary = place.with_suffix(f".{os.getpid()}.tmp")
     with suppress(OSError):
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds private facts
         with os.fdopen(handle, "wb") as file:
-            file.write(first + b"\n" + rest)
+            file.write(b"\n".join((first, *lines.values())))
         os.replace(temporary, place)
 
 
