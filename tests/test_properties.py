@@ -8,20 +8,25 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from promptforge.artifact import Entry, committed_lock, lock_text, prompts_text
+from promptforge.cli.main import promptforge
 from promptforge.compiler.build import Build, compile_project
 from promptforge.model import LEVELS, Prompt, Segment
 from promptforge.tokens import count_chat, load_tokenizer
 from strategies import (
+    FACT_EDITS,
+    IGNORED,
     KEYS,
     MODELS,
     PLAINS,
@@ -30,6 +35,7 @@ from strategies import (
     Plain,
     Spec,
     compiled,
+    edits,
     fact_lines,
     facts_of,
     key_of,
@@ -205,6 +211,51 @@ def test_the_same_files_give_the_same_bytes_in_any_process() -> None:
         assert done.stdout.decode().split() == here
 
 
+def _save(root: Path, files: Mapping[str, bytes]) -> None:
+    """Make the folder hold exactly these files of a project, and leave those that are as they were."""
+    for path in [path for path in root.rglob("*") if path.is_file()]:
+        name = path.relative_to(root).as_posix()
+        if name not in files and not name.startswith(("build/", ".promptforge/", "promptforge.lock")):
+            path.unlink()
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def _built(root: Path) -> list[bytes]:
+    places = ["build/agent_prompts.yaml", "build/agent_prompts.lock.json", "promptforge.lock"]
+    return [(root / place).read_bytes() if (root / place).exists() else b"" for place in places]
+
+
+@tries(60)
+@given(st.data())
+def test_a_build_after_edits_is_the_build_of_a_clean_clone(data: st.DataObject) -> None:
+    """Whatever was built before, and whatever was taken from it, `build` writes what a compile from nothing gives."""
+    spec = data.draw(projects())
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for _ in range(4):
+            tree = tree_of(spec)
+            _save(root, tree.files)
+            before = _built(root)
+            done = CliRunner().invoke(promptforge, ["-C", folder, "build"], standalone_mode=False)
+            if done.exception:
+                raise done.exception
+            clean = compile_project(tree, today=TODAY)
+            assert done.return_value == bool(clean.errors)
+            if clean.errors:
+                assert _built(root) == before
+            else:
+                prompts = prompts_text(clean.artifact)
+                lock = lock_text(clean.artifact, output="build/agent_prompts.yaml", prompts=prompts)
+                whole = [prompts, lock, committed_lock(clean.artifact)]
+                assert _built(root) == [text.encode() for text in whole]
+            spec, names = data.draw(edits(spec, only=data.draw(st.sampled_from([FACT_EDITS, None]))))
+            event(str(names))
+
+
 # --- every byte has a source ------------------------------------------------------------------------------------------
 
 
@@ -286,7 +337,13 @@ def test_every_written_line_is_found_where_its_segment_says(spec: Spec, lead: st
 def _one_table(facts: list[dict[str, Any]], **section: Any) -> Spec:
     """A project with one table in one agent."""
     agent = {"name": "a", "persona": "P.\n", "sections": ["persona", {"table": "logs", "title": "T", **section}]}
-    config = {"name": "n", "models": {}, "ignore": {"PF521": "*"}, "budget": 10**6, "clearance": {"cloud": "private"}}
+    config = {
+        "name": "n",
+        "models": {},
+        "ignore": dict.fromkeys(IGNORED, "*"),
+        "budget": 10**6,
+        "clearance": {"cloud": "private"},
+    }
     knowledge = {"k.yaml": {"logs": facts}}
     parts: Spec = {"fewshot": {}, "templates": {}, "schemas": {}, "flow": True, "blocks": True}
     return parts | {"config": config, "knowledge": knowledge, "agents": {"a.yaml": agent}}
@@ -451,7 +508,7 @@ def test_what_is_above_the_clearance_changes_no_byte(spec: Spec, data: st.DataOb
         for table, facts in body.items():
             for fact in (facts.values() if isinstance(facts, dict) else facts) if table != "_defaults" else ():
                 if fact.get("sensitivity") == "private":
-                    for column in [column for column in fact if column in _SECRETIVE]:
+                    for column in [c for c in fact if c in _SECRETIVE and c not in KEYS[table]]:
                         target = REFS.get((table, column))
                         known = [f[KEYS[target][0]] for _, f in facts_of(spec, target)] if target else []
                         fact[column] = data.draw(st.sampled_from(known or ["moss", "oak", 7]))

@@ -35,6 +35,7 @@ __all__ = [
     "read_committed_lock",
     "read_entry",
     "reader_row",
+    "record_values",
     "without",
 ]
 
@@ -156,13 +157,15 @@ def agent_yaml(entry: Entry) -> str:
     return emit({entry.name: {**body, "tokens": prompt.tokens}})
 
 
-def committed_lock(artifact: Artifact) -> str:
-    """promptforge.lock: one line for each agent."""
+def committed_lock(artifact: Artifact, *, others: Mapping[str, str] | None = None) -> str:
+    """promptforge.lock: one line for each agent; `others` are digests of agents that are not in the artifact."""
     head = "# The digest of each prompt, written by promptforge build. Commit it: build --check compares with it.\n"
-    if not artifact.entries:
+    lines = {name: emit({name: digest}, indent=1) for name, digest in (others or {}).items()}
+    lines.update((name, committed_line(entry)) for name, entry in artifact.entries.items())
+    if not lines:
         return head + emit({"version": LOCK_VERSION, "agents": {}})
-    lines = "".join(committed_line(entry) for _, entry in sorted(artifact.entries.items()))
-    return f"{head}{emit({'version': LOCK_VERSION})}agents:\n{lines}"
+    body = "".join(line for _, line in sorted(lines.items()))
+    return f"{head}{emit({'version': LOCK_VERSION})}agents:\n{body}"
 
 
 def committed_line(entry: Entry) -> str:

@@ -12,9 +12,12 @@ __all__ = ["emit", "quoted"]
 
 _SAFE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS_OF_YAML_11 = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", ".nan", ".inf"])
-_BLOCK = re.compile(r"[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+")
+_BLOCK = r"[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+"
+_ASCII_BLOCK = re.compile(r"[\t\n\x20-\x7e]+")
 _SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
-_QUOTED = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
+_QUOTED = r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]'
+_ASCII_QUOTED = re.compile(r'[\\"\x00-\x1f\x7f]')
+# The full classes take milliseconds to compile: `re` does so at the first text that is not ASCII, and keeps them.
 
 
 def emit(value: object, *, indent: int = 0) -> str:
@@ -52,7 +55,8 @@ def _key(text: str) -> str:
 def scalar(text: str, indent: int) -> str:
     """A text as a `|` block where that keeps every byte, else double-quoted, without the final newline."""
     body = text.rstrip("\n")
-    if "\n" not in text or not body.strip() or not _BLOCK.fullmatch(text):
+    in_block = _ASCII_BLOCK.fullmatch(text) if text.isascii() else re.fullmatch(_BLOCK, text)
+    if "\n" not in text or not body.strip() or not in_block:
         plain = _SAFE_KEY.fullmatch(text) and text.lower() not in _WORDS_OF_YAML_11
         return text if plain else quoted(text)
     if body[0] in " \n\t":
@@ -67,7 +71,8 @@ def scalar(text: str, indent: int) -> str:
 
 def quoted(text: str) -> str:
     """A text in double quotes, with everything unprintable escaped."""
-    return '"' + _QUOTED.sub(_escape, text) + '"'
+    escaped = _ASCII_QUOTED.sub(_escape, text) if text.isascii() else re.sub(_QUOTED, _escape, text)
+    return f'"{escaped}"'
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from functools import cache
 
 __all__ = ["MARGIN", "estimate"]
 
-MARGIN = "errs high: about 30 % on English, 40 % on tables (15 % where a model reads digits one by one)"
+MARGIN = "errs high, about 30 % on English and 40 % on tables"
 _LETTERS = (
     "765684813088544371248808838100880808833480820007801808005888678100008600088808"
     "008808871800320700000088008008080838887003800858880814000088818780800003820008"

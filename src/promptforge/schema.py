@@ -8,13 +8,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from promptforge.document import Decimal, Document, Path
 from promptforge.source import Diagnostic, Span, did_you_mean
 
-__all__ = ["accepts", "builtin_schema", "check_shape", "check_value", "invalid_schema"]
+__all__ = ["Schema", "accepts", "builtin_schema", "check_shape", "check_value", "invalid_schema"]
 
 Accept = Callable[[Any], bool]
 Schema = Mapping[str, Any]
@@ -45,6 +44,8 @@ _WORDS = {
 @cache
 def builtin_schema(name: str) -> Schema:
     """One of the schemas that ship: project, agent or fewshot."""
+    from importlib.resources import files
+
     text = (files("promptforge") / "data" / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: Schema = json.loads(text)
     return loaded

@@ -32,13 +32,20 @@ Clean = Callable[[str], str]
 """What is done to each printed text: `scan.neutralise`, so that no value can open a turn of the chat."""
 
 
+_PRINTABLE = (str, int, float, jinja2.Undefined, Unset, FactView, TableView, AgentView)
+"""What prints itself, or says why not; anything else would print where in memory it lies."""
+
+
 def _finalize(clean: Clean) -> Callable[[object], object]:
     def finalize(value: object) -> object:
         """How an expression is printed: like a value in a table, and never none."""
         if value is None:
             raise TextError("PF404", "the value is none, so it cannot be printed", hint="test it first: {% if … %}")
-        if isinstance(value, (bool, list, tuple)):
+        if isinstance(value, (bool, list, tuple, dict)):
             value = written(value)
+        if not isinstance(value, _PRINTABLE):
+            kind = type(value).__name__.lower().replace("type", "function")
+            raise TextError("PF405", f"a {kind} cannot be printed, only what it gives", hint="end with: | join(', ')")
         return clean(value) if isinstance(value, str) else value
 
     return finalize
@@ -217,11 +224,14 @@ _TRANSLATIONS: Sequence[tuple[type[Exception], str, str, str]] = (
     (jinja2.UndefinedError, "PF402", "{}", "see the names that a text may use: promptforge check --explain PF402"),
     (SecurityError, "PF405", "not allowed in a text: {}", "a text may read facts, test and loop"),
     (jinja2.TemplateRuntimeError, "PF405", "{}", "mend the expression"),
+    (jinja2.TemplateNotFound, "PF306", "an include or import names no template", "name a file of agents/templates"),
+    (jinja2.TemplateError, "PF405", "{}", "mend the expression"),
     (RecursionError, "PF405", "the text includes itself without end", "break the circle of includes"),
+    (RuntimeError, "PF405", "the expression does not work: {}", "mend the expression"),
     (TypeError, "PF405", "the expression does not work: {}", "compare and combine values of one kind"),
     (ValueError, "PF405", "the expression does not work: {}", "check the values that it uses"),
     (ArithmeticError, "PF405", "the expression does not work: {}", "check the numbers that it uses"),
-    (KeyError, "PF405", "no such item: {}", "check the name"),
+    (LookupError, "PF405", "no such item: {}", "check the name"),
     (AttributeError, "PF405", "the expression does not work: {}", "check the name after the dot"),
     (OverflowError, "PF405", "the expression does not work: {}", "use smaller numbers"),
     (MemoryError, "PF405", "the text needs too much memory", "print less"),

@@ -4,12 +4,10 @@ No count ever needs the network. Owns tiktoken, bpe_openai and tokenizers; each 
 tokenizer that needs it is loaded. Whoever counts often keeps the tokenizer: loading one takes up to a second.
 """
 
-import gzip
 import hashlib
 import json
 import os
 import re
-import tempfile
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -211,6 +209,9 @@ def _module(package: str, name: str) -> ModuleType:
 
 def _ranks(url: str, sha256: str, environ: Mapping[str, str]) -> dict[bytes, int]:
     """A vocabulary from the wheel of bpe-openai, or from tiktoken's own cache, if its digest is right."""
+    import gzip  # only tiktoken itself needs them
+    import tempfile
+
     folder = environ.get("TIKTOKEN_CACHE_DIR") or environ.get("DATA_GYM_CACHE_DIR")
     cached = Path(folder or Path(tempfile.gettempdir()) / "data-gym-cache") / hashlib.sha1(url.encode()).hexdigest()
     file = url.rpartition("/")[2]

@@ -95,9 +95,14 @@ class FactView:
         raise TextError(_code("PF303", table), f"{table.name} has no column '{name}'", hint=hint)
 
     def __eq__(self, other: object) -> bool:
+        # Which of two facts a search found says something of both.
+        for view in (self, other):
+            if isinstance(view, FactView):
+                self._record.seen[view._fact.id] = view._fact
         return isinstance(other, FactView) and other._fact is self._fact
 
     def __hash__(self) -> int:
+        self._record.seen[self._fact.id] = self._fact
         return hash(self._fact.id)
 
     def __str__(self) -> str:

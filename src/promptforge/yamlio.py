@@ -177,22 +177,19 @@ class _Builder:
         self.positions: array[int] = array("Q")
         self.found: list[Diagnostic] = []
         self.broken = False
-        self.empty = False
+        self.empty = True
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.alias_nodes = 0
         self.stack: list[tuple[Any, bool]] = []
 
     def build(self, parser: Any) -> Any:
-        """The root value. Raises _RefusedError, or PyYAML's errors."""
+        """The root value. The hot loop: no call for a key or a plain text. Raises _RefusedError, or PyYAML's errors."""
         next_event = parser.get_event
         add_position = self.positions.append
-        stack = self.stack
         container: Any = None
         in_mapping = False
         key: str | None = None
         root: Any = None
-        self.empty = True
-        # The hot loop of the whole compiler: keys and plain texts first, and no call for either.
         while True:
             event = next_event()
             kind = event.__class__
@@ -201,23 +198,18 @@ class _Builder:
                 add_position(mark.line << SHIFT | mark.column)
                 value = event.value
                 if in_mapping and key is None:
-                    if event.tag is not None or event.anchor is not None:
-                        self._marked_scalar(event)
-                    if value in container or value == "<<":
-                        self._bad_key(event, value, container)
+                    if value in container or value == "<<" or event.tag is not None or event.anchor is not None:
+                        self._odd_key(event, value, container)
                     key = value
                     continue
-                if event.tag is not None or event.anchor is not None:
+                if event.style or event.tag is not None or event.anchor is not None:
                     value = self._marked_scalar(event)
-                elif event.style:
-                    if event.style == "|":
-                        self.positions[-1] |= BLOCK_TEXT
                 elif value in CONSTANTS:
                     value = CONSTANTS[value]
                 elif value[0] in "-0123456789":
                     value = plain_value(value)
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
-                container, in_mapping = stack.pop()
+                container, in_mapping = self.stack.pop()
                 continue
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 value = self._open(event, is_key=in_mapping and key is None)
@@ -226,9 +218,7 @@ class _Builder:
             elif kind is StreamEndEvent:
                 return root
             else:
-                if kind is DocumentStartEvent and not self.empty:
-                    message, hint = "a second document starts here", "one file holds one document: delete the '---'"
-                    raise _RefusedError("PF107", event.start_mark, message, hint)
+                self._check_single(event)
                 continue
             # A value has begun or is complete: put it where it belongs.
             if in_mapping:
@@ -240,8 +230,13 @@ class _Builder:
                 root = value
                 self.empty = kind is ScalarEvent and value is None
             if kind is MappingStartEvent or kind is SequenceStartEvent:
-                stack.append((container, in_mapping))
+                self.stack.append((container, in_mapping))
                 container, in_mapping = value, kind is MappingStartEvent
+
+    def _check_single(self, event: Any) -> None:
+        if isinstance(event, DocumentStartEvent) and not self.empty:
+            message, hint = "a second document starts here", "one file holds one document: delete the '---'"
+            raise _RefusedError("PF107", event.start_mark, message, hint)
 
     def _open(self, event: Any, *, is_key: bool) -> Any:
         mark = event.start_mark
@@ -259,8 +254,10 @@ class _Builder:
         return made
 
     def _marked_scalar(self, event: Any) -> Any:
-        """A scalar with a tag or an anchor."""
+        """A scalar in quotes or a block, with a tag or with an anchor."""
         self._check_tag(event)
+        if event.style == "|":
+            self.positions[-1] |= BLOCK_TEXT
         value = event.value if event.style or event.tag else plain_value(event.value)
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, event.start_mark.line)
@@ -275,7 +272,11 @@ class _Builder:
                 "write the value without a tag; quote it if it must stay text",
             )
 
-    def _bad_key(self, event: Any, key: str, container: dict[str, Any]) -> None:
+    def _odd_key(self, event: Any, key: str, container: dict[str, Any]) -> None:
+        """A key with a tag or an anchor, or one that cannot be."""
+        self._marked_scalar(event)
+        if key not in container and key != "<<":
+            return
         self.broken = True
         place = _span(self.file, event.start_mark, len(key))
         if key == "<<":

@@ -14,7 +14,7 @@ from promptforge.schema import check_shape
 from promptforge.source import Diagnostic, Span
 from promptforge.yamlio import parse
 
-__all__ = ["Loaded", "load", "read_project"]
+__all__ = ["Loaded", "Parse", "load", "read_project"]
 
 Parse = Callable[[str, bytes], tuple[Document | None, tuple[Diagnostic, ...]]]
 

@@ -9,6 +9,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+__all__ = [
+    "ACCOUNTS",
+    "COLUMNS",
+    "ELSEWHERE",
+    "LOGIN_ROLES",
+    "NOT_A_CODE",
+    "NOT_A_PASSWORD",
+    "NO_SECRET",
+    "PLACEHOLDER",
+    "PRIVATE_NEARBY",
+    "PUBLIC_NEARBY",
+    "SECRETS",
+    "TECHNICAL",
+    "UNIT",
+    "WIREGUARD",
+    "Column",
+    "Pattern",
+    "Rule",
+    "prose",
+]
+
 _GAP = "(?:[\\s\xa0\u2000-\u200a\u202f\u205f\u3000*]+)"
 _EITHER_CASE = re.ASCII | re.IGNORECASE
 

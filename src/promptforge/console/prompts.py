@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from promptforge.console.diagnostics import record
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.diff import AgentChange, Diff, ExampleChange, FactChange
+from promptforge.estimate import MARGIN
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
 
@@ -37,7 +38,7 @@ def _agent_table(agents: Sequence[AgentLine], paint: Painter) -> str:
     head, *body = columns(rows, right=(2, 3)).split("\n")
     text = "\n".join([paint(head, "bold"), *body])
     if any(not agent.exact for agent in agents):
-        text += "\n" + paint("~ estimated: errs high; give the model a tokenizer to count exactly", "dim")
+        text += "\n" + paint(f"~ estimated: {MARGIN}; exact with a tokenizer of the model", "dim")
     return text
 
 

@@ -6,17 +6,20 @@ after a kill finishes the journal before it reads.
 
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
+from typing import Generic, TypeVar, cast
 
 from promptforge.errors import WriteError
 
-__all__ = ["exclusive", "private_folder", "replace_files"]
+__all__ = ["Later", "exclusive", "private_folder", "replace_files"]
 
 _JOURNAL = "pending.json"
 _TEMPORARY = ".pf-tmp"
+_T = TypeVar("_T")
 
 
 def private_folder(root: Path) -> Path:
@@ -30,6 +33,30 @@ def private_folder(root: Path) -> Path:
     except OSError as problem:
         raise _cannot(folder, problem) from problem
     return folder
+
+
+class Later(Generic[_T]):
+    """A result that is made meanwhile: reading, hashing and writing large files lets others work."""
+
+    def __init__(self, work: Callable[[], _T]) -> None:
+        self._work = work
+        self._made: _T | None = None
+        self._problem: BaseException | None = None
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def get(self) -> _T:
+        """The result, or what was raised instead."""
+        self._thread.join()
+        if self._problem:
+            raise self._problem
+        return cast(_T, self._made)
+
+    def _run(self) -> None:
+        try:
+            self._made = self._work()
+        except BaseException as problem:
+            self._problem = problem
 
 
 @contextmanager
@@ -117,7 +144,9 @@ def _is_already(path: Path, content: bytes, private: bool) -> bool:
 
 
 def _write_beside(path: Path, content: bytes, private: bool) -> str:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+    # Not by tempfile, which takes as long to load as the write takes.
+    temporary = f"{path.parent}/.{path.name}.{os.getpid()}-{time.monotonic_ns()}{_TEMPORARY}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -7,6 +7,7 @@ Its values are named tuples: this is loaded at each start, and a dataclass takes
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from promptforge.document import Document
 from promptforge.files import CONFIG, DEFAULT_FILE_MB, Tree, digest_of, input_paths, read_file
 from promptforge.model import Fact, Project, Table
 from promptforge.source import Diagnostic
+from promptforge.workbench.disk import Later
 from promptforge.workbench.forge import COMMITTED_LOCK, lock_path, output_path
 from promptforge.workbench.fresh import Seen
 from promptforge.workbench.splice import Lock
@@ -56,16 +58,18 @@ class Last(NamedTuple):
     committed: list[bytes]
     """The lines of promptforge.lock."""
     rows: list[Row]
+    ends: list[int]
+    """Where each agent's part of the artifact ends."""
     listeners: Mapping[str, Listener]
 
-    def block(self, number: int) -> bytes:
-        """An agent's part of the artifact."""
-        return self.prompts[self.rows[number - 1].end if number else 0 : self.rows[number].end]
+    def place(self, number: int) -> slice:
+        """Where an agent's part of the artifact lies."""
+        return slice(self.ends[number - 1] if number else 0, self.ends[number])
 
     def entry(self, number: int) -> Entry:
         """An agent as it was built."""
         name = self.rows[number].name
-        document, _ = parse("agent_prompts.yaml", self.block(number))
+        document, _ = parse("agent_prompts.yaml", self.prompts[self.place(number)])
         if document is None:
             raise UnclearError(f"the prompt of {name} cannot be read")
         return read_entry(name, self.lock.get_agent(number), document.data[name])
@@ -118,9 +122,11 @@ class Edit(NamedTuple):
 
 def read_edit(root: Path, state: State, seen: Seen) -> Edit:
     """What was edited since the state was kept. Raises UnclearError, Unkept, UsageError."""
+    outputs = Later(lambda: _read_outputs(root, state))
     inputs = _read_inputs(root, state, seen)
-    last = _read_last(root, state)
-    knowledge = _read_knowledge(root, state, inputs, last)
+    rows = state.rows()
+    knowledge = _read_knowledge(root, state, inputs, rows)
+    last = _last(root, state, rows, outputs.get())
     delta = _find_delta({name: state.table(name) for name in knowledge.changed}, knowledge.project.tables)
     return Edit(root=root, state=state, inputs=inputs, last=last, knowledge=knowledge, delta=delta)
 
@@ -160,7 +166,7 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def _read_last(root: Path, state: State) -> Last:
+def _read_outputs(root: Path, state: State) -> list[bytes]:
     path = output_path(root, state.head["place"])
     contents = []
     for place in (path, lock_path(path), root / COMMITTED_LOCK):
@@ -171,18 +177,23 @@ def _read_last(root: Path, state: State) -> Last:
         if digest_of(content) != state.head["outputs"][os.path.relpath(place, root)]:
             raise UnclearError(f"{place} is not as it was written")
         contents.append(content)
-    prompts, lock, committed = contents
+    return contents
+
+
+def _last(root: Path, state: State, rows: list[Row], outputs: list[bytes]) -> Last:
+    prompts, lock, committed = outputs
     return Last(
-        path=path,
+        path=output_path(root, state.head["place"]),
         prompts=prompts,
         lock=Lock(lock),
         committed=committed.split(b"\n"),
-        rows=state.rows(),
+        rows=rows,
+        ends=list(accumulate(row.size for row in rows)),
         listeners=state.listeners(),
     )
 
 
-def _read_knowledge(root: Path, state: State, inputs: Inputs, last: Last) -> Knowledge:
+def _read_knowledge(root: Path, state: State, inputs: Inputs, rows: list[Row]) -> Knowledge:
     """The tables now: those of the changed files made anew, together with the files that share them."""
     known: dict[str, list[str]] = state.part("names")
     parsed = {path: parse(path, inputs.files[path]) for path in inputs.knowledge()}
@@ -200,7 +211,7 @@ def _read_knowledge(root: Path, state: State, inputs: Inputs, last: Last) -> Kno
     loaded, found = load(
         Tree(root=root, files=files), parse=lambda path, content: parsed.get(path) or parse(path, content), known=True
     )
-    project, problems = link(loaded, tables={}, others=[row.name for row in last.rows])
+    project, problems = link(loaded, tables={}, others=[row.name for row in rows])
     made, more = make_tables(loaded.knowledge, loaded.schemas, frozenset(project.config.runtime))
     if any(made[name].digest != state.head["tables"].get(name) for name in tables):
         raise UnclearError("a table has another key")

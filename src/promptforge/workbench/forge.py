@@ -2,10 +2,12 @@
 
 import datetime
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 from promptforge.artifact import (
     Artifact,
@@ -24,7 +26,7 @@ from promptforge.errors import UsageError
 from promptforge.files import CONFIG, digest_of, wanted
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
-from promptforge.workbench.disk import exclusive, replace_files
+from promptforge.workbench.disk import Later, exclusive, replace_files
 from promptforge.workbench.state import keep
 
 __all__ = [
@@ -42,8 +44,7 @@ __all__ = [
 COMMITTED_LOCK = "promptforge.lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentLine:
+class AgentLine(NamedTuple):
     """An agent in the table that `build` prints."""
 
     name: str
@@ -95,10 +96,26 @@ def output_path(root: Path, output: str) -> Path:
     except ValueError:
         inside = ""
     if path.is_dir():
-        raise UsageError(f"the output '{output}' is a folder", hint="name a file: build/agent_prompts.yaml")
-    if inside in (COMMITTED_LOCK, CONFIG) or (inside and wanted(inside)):
+        raise UsageError(f"the output '{output}' is a folder", hint="name a file in it, or move the folder away")
+    own = inside in (COMMITTED_LOCK, CONFIG) or inside.startswith((".promptforge/", ".git/"))
+    if own or (inside and wanted(inside)):
         raise UsageError(f"the output '{output}' is one of the project's own files", hint="choose another place")
     return path
+
+
+_ARTIFACT = re.compile(rb"(?:\{\}\n|\S+:\n  system:|\"[^\n]*\":\n  system:)")
+
+
+def _refuse_foreign(path: Path, output: str) -> None:
+    """Nothing but an artifact is written over."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError:
+        return  # not there; or the write itself will say what is wrong
+    if start and not _ARTIFACT.match(start) and not lock_path(path).exists():
+        hint = "it is no artifact of promptforge: choose another place, or delete it"
+        raise UsageError(f"the output '{output}' would write over a file of yours", hint=hint)
 
 
 def lock_path(output: Path) -> Path:
@@ -129,8 +146,9 @@ def forge(
         build = compile_project(read_project(root), today=today, only=only)
         place = output or build.project.config.output
         path = output_path(root, place)
+        _refuse_foreign(path, place)
         before = _previous(root, place)
-        artifact = _carry(before, build.artifact, only) if only else build.artifact
+        artifact = _carry(before, build, only) if only else build.artifact
         report = make_report(artifact, build.diagnostics, place)
         if build.errors:
             return report, build
@@ -140,12 +158,11 @@ def forge(
         files = {
             path: (prompts.encode("utf-8"), _shows_private(artifact)),
             lock_path(path): (lock, artifact.private),
-            root / COMMITTED_LOCK: (committed_lock(artifact).encode("utf-8"), False),
+            root / COMMITTED_LOCK: (committed_lock(artifact, others=_others(root, build, only)).encode("utf-8"), False),
         }
-        written = replace_files(root, files)
+        writing = Later(lambda: replace_files(root, files))
         report = replace(
             report,
-            written=tuple(os.path.relpath(p, root) for p in written),
             files={p: digest_of(content) for p, (content, _) in files.items()},
             tokenizers={p: digest_of(p.read_bytes()) for p in build.tokenizer_files},
             inputs=build.artifact.inputs,
@@ -153,6 +170,7 @@ def forge(
         )
         if not only and not build.diagnostics:
             keep(root, build, report, asked=output, today=today, prompts=files[path][0])
+        report = replace(report, written=tuple(os.path.relpath(p, root) for p in writing.get()))
     diff = compare(before, artifact) if before else None
     return replace(report, diff=diff), build
 
@@ -175,21 +193,30 @@ def _previous(root: Path, output: str) -> Artifact | None:
 def _complain_if_nobody(build: Build, only: Sequence[str]) -> None:
     if only and not build.artifact.entries:
         names = ", ".join(build.project.agents) or "none"
-        raise UsageError(f"no agent matches {' '.join(only)}", hint=f"the agents are: {names}")
+        raise UsageError(f"no agent matches {' '.join(map(repr, only))}", hint=f"the agents are: {names}")
 
 
-def _carry(before: Artifact | None, now: Artifact, only: Sequence[str]) -> Artifact:
-    """The agents compiled now, and the others as the last build left them."""
-    if before is None:
-        return now
+def _carry(before: Artifact | None, build: Build, only: Sequence[str]) -> Artifact:
+    """The agents compiled now, and the others of the project as the last build left them."""
+    now = build.artifact
     entries: dict[str, Entry] = {}
-    for name, entry in before.entries.items():
-        if not any(fnmatchcase(name, pattern) for pattern in only):
-            entries[name] = replace(entry, carried=True)
-        elif name in now.entries:
+    for name in build.project.agents:
+        if name in now.entries:
             entries[name] = now.entries[name]
-    entries.update({name: entry for name, entry in now.entries.items() if name not in entries})
+        elif before and name in before.entries and not any(fnmatchcase(name, pattern) for pattern in only):
+            entries[name] = replace(before.entries[name], carried=True)
     return replace(now, entries=entries)
+
+
+def _others(root: Path, build: Build, only: Sequence[str]) -> Mapping[str, str]:
+    """The committed digests of the agents that were not compiled now."""
+    if not only:
+        return {}
+    try:
+        committed = read_committed_lock((root / COMMITTED_LOCK).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {name: digest for name, digest in committed.items() if name in build.project.agents}
 
 
 def make_report(artifact: Artifact, diagnostics: tuple[Diagnostic, ...], output: str) -> Report:

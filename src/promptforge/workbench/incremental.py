@@ -65,6 +65,7 @@ def _judge(edit: Edit, today: datetime.date) -> None:
 
 
 def _refuse(found: Sequence[Diagnostic], loaded: Loaded, project: Project) -> None:
+    """Give up on what is to be said; what an allowance silences is not."""
     if settle(ordered(found), loaded, project.config, thorough=False):
         raise UnclearError("there is something to say")
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from promptforge.diff import Diff, compare
 from promptforge.files import digest_of
 from promptforge.model import LEVELS, Fact, Reader
 from promptforge.source import Span
-from promptforge.workbench.disk import replace_files
+from promptforge.workbench.disk import Later, replace_files
 from promptforge.workbench.edit import Edit, UnclearError
 from promptforge.workbench.forge import COMMITTED_LOCK, AgentLine, Report, agent_line, lock_path
 from promptforge.workbench.state import Listener, Row, packed_table, row_of, save, texts_of
@@ -57,14 +58,13 @@ def rewrite(edit: Edit, made: Made) -> Report:
         lock_path(edit.last.path): (lock, private),
         edit.root / COMMITTED_LOCK: (_committed(edit, entries), False),
     }
-    written = replace_files(edit.root, files)
+    writing = Later(lambda: replace_files(edit.root, files))
     digests = {path: digest_of(content) for path, (content, _) in files.items()}
-    _save(edit, digests, rows, listeners, cloud)
-    return Report(
+    _save(edit, digests, rows, listeners, cloud)  # before they are written it fits no files, and is no state
+    report = Report(
         agents=tuple(_agent_line(row) for row in rows),
         diagnostics=(),
         output=edit.state.head["place"],
-        written=tuple(os.path.relpath(path, edit.root) for path in written),
         files=digests,
         tokenizers={Path(path): digest for path, digest in edit.state.head["tokenizers"].items()},
         inputs=edit.inputs.digests,
@@ -73,6 +73,7 @@ def rewrite(edit: Edit, made: Made) -> Report:
         cloud_facts=len(cloud),
         local_facts=_local_facts(edit, rows),
     )
+    return replace(report, written=tuple(os.path.relpath(path, edit.root) for path in writing.get()))
 
 
 # --- the files ------------------------------------------------------------------------------------------------------
@@ -82,20 +83,14 @@ def _prompts(edit: Edit, entries: Mapping[int, Entry]) -> tuple[list[Row], bytes
     """The rows of all agents, and the artifact."""
     tables = edit.knowledge.project.tables.values()
     private = {fact.id for table in tables for fact in table.facts if fact.level == "private"}
-    rows, blocks, start, end = [], [], 0, 0
-    for number, row in enumerate(edit.last.rows):
-        entry = entries.get(number)
-        size = row.end - start
-        start = row.end
-        if entry is None:
-            end += size
-            rows.append(row if row.end == end else row._replace(end=end))
-            blocks.append(edit.last.prompts[start - size : start])
-        else:
-            blocks.append(agent_yaml(entry).encode("utf-8"))
-            end += len(blocks[-1])
-            rows.append(row_of(entry, agent_line(entry), end, private))
-    return rows, b"".join(blocks)
+    rows, old, done = list(edit.last.rows), memoryview(edit.last.prompts), 0
+    blocks: list[bytes | memoryview] = []
+    for number, entry in entries.items():
+        place, block = edit.last.place(number), agent_yaml(entry).encode("utf-8")
+        blocks += [old[done : place.start], block]
+        rows[number] = row_of(entry, agent_line(entry), len(block), private)
+        done = place.stop
+    return rows, b"".join([*blocks, old[done:]])
 
 
 def _committed(edit: Edit, entries: Mapping[int, Entry]) -> bytes:
@@ -294,7 +289,7 @@ def _save(
 ) -> None:
     tables = edit.knowledge.project.tables
     outputs = {os.path.relpath(path, edit.root): digest for path, digest in files.items()}
-    parts = {"inputs": edit.inputs.digests, "rows": rows, "listeners": listeners, "cloud": cloud}
+    parts: dict[str, object] = {"inputs": edit.inputs.digests, "rows": rows, "listeners": listeners, "cloud": cloud}
     parts |= {"names": edit.knowledge.names}
     parts |= {f"table {name}": packed_table(tables[name]) for name in edit.knowledge.changed}
     save(edit.root, {**edit.state.head, "outputs": outputs}, parts, edit.state)

@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,8 +56,8 @@ class Row(NamedTuple):
 
     name: str
     file: str
-    end: int
-    """Where its part of the artifact ends, in bytes."""
+    size: int
+    """Of its part of the artifact, in bytes."""
     model: str | None
     tier: str | None
     tokens: int
@@ -242,16 +243,17 @@ def keep(
 def _rows(artifact: Artifact, report: "Report", prompts: bytes) -> list[Row]:
     private = {id_ for id_, fact in artifact.facts.items() if fact.level == "private"}
     ends = _ends(list(artifact.entries), prompts)
-    triples = zip(artifact.entries.values(), report.agents, ends, strict=True)
-    return [row_of(entry, line, end, private) for entry, line, end in triples]
+    sizes = [end - start for start, end in pairwise([0, *ends])]
+    triples = zip(artifact.entries.values(), report.agents, sizes, strict=True)
+    return [row_of(entry, line, size, private) for entry, line, size in triples]
 
 
-def row_of(entry: Entry, line: "AgentLine", end: int, private: set[str]) -> Row:
+def row_of(entry: Entry, line: "AgentLine", size: int, private: set[str]) -> Row:
     """An agent's row; `private` are the ids of the private facts."""
     return Row(
         name=line.name,
         file=entry.file,
-        end=end,
+        size=size,
         model=line.model,
         tier=line.tier,
         tokens=line.tokens,
