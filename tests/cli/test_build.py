@@ -443,6 +443,9 @@ def test_watch_without_watchfiles_says_how_to_install_it(pf, monkeypatch):
     assert outcome.err == "error: build --watch needs the extra 'watch'\n  hint: pip install 'promptforge[watch]'\n"
 
 
+CHANGED = "\nchanged: 1 fact, 1 prompt: windu ±0 -> "
+
+
 def test_watch_builds_on_save_and_keeps_the_last_good_build(house, environ, tmp_path):
     """Each save is built; a broken file leaves the build alone; mended, it is built again; Ctrl-C ends it with 130."""
     out, err = tmp_path / "out", tmp_path / "err"
@@ -457,12 +460,13 @@ def test_watch_builds_on_save_and_keeps_the_last_good_build(house, environ, tmp_
         assert prompts(house) == good
         saved(house, lambda: "port 445" not in prompts(house) and "1537" in prompts(house), watching,
               ("port: 99999", "port: 445"), ("port: 1437", "port: 1537"))  # fmt: skip
+        # The files are there before the report is printed.
+        until(lambda: out.read_text(encoding="utf-8").count(CHANGED) == 2, watching)
     finally:
         watching.send_signal(signal.SIGINT)
         code = watching.wait()
     assert code == 130
     assert err.read_text(encoding="utf-8").endswith("interrupted\n")
-    assert out.read_text(encoding="utf-8").count("\nchanged: 1 fact, 1 prompt: windu ±0 -> ") == 2
 
 
 def prompts(house):
