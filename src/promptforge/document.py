@@ -96,6 +96,11 @@ class Document:
             index += size_of(item) + isinstance(container, dict)
         return lines
 
+    def item_columns(self, path: Path) -> list[int]:
+        """The columns of the values directly below a list, in order."""
+        count = len(self._at(path))
+        return [(self.positions[self._index((*path, n))] & _COLUMN) + 1 for n in range(count)]
+
     def text_start(self, path: Path) -> tuple[int, int]:
         """The file's line of the first line of the text at `path`, and by how much each further line moves on.
 

@@ -15,6 +15,7 @@ from promptforge.errors import InputError
 __all__ = [
     "CONFIG",
     "DEFAULT_FILE_MB",
+    "TEMPORARY",
     "YAML",
     "Problem",
     "Tree",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 CONFIG = "promptforge.yaml"
+TEMPORARY = ".pf-tmp"
+"""How the name of a file ends that is not yet in its place; one of a killed process is swept away."""
 DEFAULT_FILE_MB = 16
 YAML = (".yaml", ".yml")
 

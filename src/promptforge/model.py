@@ -85,8 +85,8 @@ def canonical(value: object, kind: str = "text") -> object:
 
 
 def _canonical_mac(value: str) -> str:
-    parts = re.split(r"[:-]", value.lower())
-    digits = "".join(p.zfill(2) for p in parts) if len(parts) == 6 else value.lower().replace(".", "")
+    parts = re.split(r"[:. -]", value.lower())
+    digits = "".join(p.zfill(2) for p in parts) if len(parts) == 6 else "".join(parts)
     return digits if _HEX12.fullmatch(digits) else value
 
 
@@ -230,6 +230,12 @@ class Section:
     path: tuple[str | int, ...] = ()
     """Where it is written: in the agent's file or in promptforge.yaml."""
     line: int = 1
+    column: int = 0
+
+    @property
+    def span(self) -> Span:
+        """Where it is written."""
+        return Span(file=self.file, line=self.line, column=self.column)
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from promptforge.document import Decimal, Document, Path
 from promptforge.source import Diagnostic, Span, did_you_mean
 
-__all__ = ["Schema", "accepts", "builtin_schema", "check_shape", "check_value", "invalid_schema"]
+__all__ = ["Schema", "accepts", "bad_reference", "builtin_schema", "check_shape", "check_value", "invalid_schema"]
 
 Accept = Callable[[Any], bool]
 Schema = Mapping[str, Any]
@@ -85,6 +85,31 @@ def invalid_schema(schema: Any) -> str:
         where = "/".join(str(step) for step in problem.absolute_path)
         return f"{problem.message}" + (f" (at {where})" if where else "")
     return ""
+
+
+def bad_reference(schema: Schema) -> str:
+    """Why a `$ref` of a schema cannot be followed, or nothing: only definitions of the same file can be."""
+    for reference in _references(schema):
+        found: Any = schema
+        steps = reference.removeprefix("#/").split("/") if reference.startswith("#/") else []
+        for step in steps:
+            found = found.get(step) if isinstance(found, dict) else None
+        if not steps or not isinstance(found, (dict, bool)):
+            return f"'$ref: {reference}' is no definition of this file"
+        if isinstance(found, dict) and "$ref" in found:
+            return f"'$ref: {reference}' leads to another $ref"
+    return ""
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for inner in schema.values():
+            yield from _references(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _references(inner)
 
 
 # --- the fast yes ---------------------------------------------------------------------------------------------------

@@ -5,16 +5,17 @@ included, decides what it depends on (`Rendered.reads`). See `views.py`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jinja2
+from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from promptforge.model import Project, Rendered, Text, written
 from promptforge.source import did_you_mean
-from promptforge.views import AgentView, FactView, Record, TableView, TextError, Unset, find_one
+from promptforge.views import AgentView, FactView, Record, RuntimeName, TableView, TextError, Unset, find_one
 
 __all__ = ["Renderer", "TextError", "render_chat"]
 
@@ -41,6 +42,8 @@ def _finalize(clean: Clean) -> Callable[[object], object]:
         """How an expression is printed: like a value in a table, and never none."""
         if value is None:
             raise TextError("PF404", "the value is none, so it cannot be printed", hint="test it first: {% if … %}")
+        if isinstance(value, RuntimeName):
+            return value.literal()
         if isinstance(value, (bool, list, tuple, dict)):
             value = written(value)
         if not isinstance(value, _PRINTABLE):
@@ -72,10 +75,46 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        # `"".format`, `.join` and the like are string methods; padding ones can make gigabytes.
-        if getattr(obj, "__name__", "") in ("ljust", "rjust", "center", "zfill", "expandtabs", "format", "format_map"):
-            return isinstance(getattr(obj, "__self__", None), str) is False
+        # Methods of texts that can make gigabytes from a line.
+        if getattr(obj, "__name__", "") in _UNBOUNDED and isinstance(getattr(obj, "__self__", None), str):
+            return False
         return super().is_safe_callable(obj)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Refuse `format`, whose widths make gigabytes."""
+        if super().wrap_str_format(value) is not None:
+            raise TextError("PF405", "'format' is not allowed in a text", hint="use ~ to join texts")
+        return None
+
+    def join_texts(self, parts: Iterable[object]) -> str:
+        """What `~` and the filter join make: no more than a text may be long."""
+        texts: list[str] = []
+        size = 0
+        for part in parts:
+            texts.append(str(part))
+            size += len(texts[-1])
+            if size > MAX_OUTPUT:
+                _refuse_length()
+        return "".join(texts)
+
+
+_UNBOUNDED = frozenset(
+    ["ljust", "rjust", "center", "zfill", "expandtabs", "format", "format_map", "join", "replace", "translate"]
+)
+
+
+class _Generator(CodeGenerator):
+    """Compiles `a ~ b` to a call of ours, which is bounded."""
+
+    def visit_Concat(self, node: jinja2.nodes.Concat, frame: Any) -> None:
+        self.write("environment.join_texts((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+_Environment.code_generator_class = _Generator
 
 
 class _Loader(jinja2.BaseLoader):
@@ -109,6 +148,8 @@ class Renderer:
         keep = ("dict", "namespace", "joiner", "cycler", "range")
         environment.globals = {name: environment.globals[name] for name in keep}
         environment.tests["none"] = lambda value: value is None or isinstance(value, Unset)
+        environment.filters["join"] = _join
+        environment.filters["replace"] = _replace
         for name in ("pprint", "urlize", "random", "center", "indent", "wordwrap", "format", "xmlattr", "tojson"):
             environment.filters.pop(name, None)
         self._compiled: dict[str, jinja2.Template] = {}
@@ -188,7 +229,7 @@ class Renderer:
             return find_one(self._tables, record, table, wanted)
 
         context: dict[str, object] = {name: TableView(table, record) for name, table in self._tables.items()}
-        context.update({name: f"{{{{ {name} }}}}" for name in self._runtime})
+        context.update({name: RuntimeName(name) for name in self._runtime})
         return context | {"one": one, "range": limited_range, "agent": AgentView(*agent, record)}
 
     def _translate(self, problem: Exception) -> TextError:
@@ -236,6 +277,22 @@ _TRANSLATIONS: Sequence[tuple[type[Exception], str, str, str]] = (
     (OverflowError, "PF405", "the expression does not work: {}", "use smaller numbers"),
     (MemoryError, "PF405", "the text needs too much memory", "print less"),
 )
+
+
+@jinja2.pass_environment
+def _join(environment: _Environment, values: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+    """The filter join, bounded."""
+    if attribute is not None:
+        values = map(jinja2.filters.make_attrgetter(environment, attribute), values)
+    parts = [part for value in values for part in (d, value)]
+    return environment.join_texts(parts[1:])
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    """The filter replace, bounded."""
+    if len(text) + text.count(old) * max(0, len(new) - len(old)) > MAX_OUTPUT:
+        _refuse_length()
+    return text.replace(old, new)
 
 
 def _refuse_length() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from promptforge.model import Fact, Table, canonical, written
 from promptforge.source import did_you_mean
 
-__all__ = ["MAX_STEPS", "AgentView", "FactView", "Record", "TableView", "TextError", "Unset", "find_one"]
+__all__ = ["MAX_STEPS", "AgentView", "FactView", "Record", "RuntimeName", "TableView", "TextError", "Unset", "find_one"]
 
 MAX_STEPS = 200_000
 """Items of `range` and of tables that one text may run through."""
@@ -70,6 +70,33 @@ class Unset:
         )
 
     __repr__ = __str__
+
+
+class RuntimeName:
+    """A name that the consumer fills at request time: it comes out as `{{ name }}`.
+
+    It is there, so it is true; what it will be, no text can know.
+    """
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def _refuse(self, *_: object) -> bool:
+        hint = f"only print it: {{{{ {self._name} }}}}"
+        raise TextError("PF405", f"'{self._name}' is known only at request time", hint=hint)
+
+    __eq__ = __lt__ = __gt__ = __contains__ = _refuse
+    __len__ = __iter__ = __getitem__ = __str__ = __repr__ = _refuse  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def literal(self) -> str:
+        """What the consumer finds."""
+        return f"{{{{ {self._name} }}}}"
 
 
 class FactView:

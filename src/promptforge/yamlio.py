@@ -68,6 +68,9 @@ def parse(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
     return (None if builder.broken else document), (*found, *builder.found)
 
 
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
+
+
 def _decode(file: str, content: bytes) -> tuple[str | None, tuple[Diagnostic, ...]]:
     found = []
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -91,6 +94,13 @@ def _decode(file: str, content: bytes) -> tuple[str | None, tuple[Diagnostic, ..
         line, column = _place(content, content.index(b"\x00"))
         place = Span(file=file, line=line, column=column)
         message, hint = "a NUL byte", "the file is binary or damaged: restore it, or delete the byte"
+        return None, (*found, Diagnostic(code="PF104", span=place, message=message, hint=hint))
+    if ("\r" in text or not text.isascii()) and (odd := _ODD_BREAK.search(text)):
+        # libyaml would start a line there and no editor does, so every place below it would be wrong.
+        line, column = _place(text.encode(), len(text[: odd.start()].encode()))
+        message = f"character U+{ord(odd[0]):04X}, which ends a line for YAML and for nobody else"
+        hint = f"delete it; in a text in double quotes it can be written \\u{ord(odd[0]):04x}"
+        place = Span(file=file, line=line, column=column)
         return None, (*found, Diagnostic(code="PF104", span=place, message=message, hint=hint))
     if "\r\n" in text:
         line = text[: text.index("\r\n")].count("\n") + 1

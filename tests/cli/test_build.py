@@ -142,7 +142,7 @@ def test_a_private_fact_on_its_way_to_the_cloud_stops_the_build(pf, house):
     outcome = pf("build")
     assert outcome.code == 1
     assert (
-        "agents/windu.yaml:11: error PF501: ports 'mini:1337' is private, but reaches agent 'windu' "
+        "agents/windu.yaml:11:5: error PF501: ports 'mini:1337' is private, but reaches agent 'windu' "
         "through the required section 'Listeners'; its model 'cloud' (cloud) may see internal facts at most\n"
     ) in outcome.err
     assert "    = knowledge/house.yaml:5: the private fact\n" in outcome.err

@@ -65,9 +65,9 @@ def test_the_errors_of_all_files_are_shown_at_once(pf, house):
     outcome = pf("check")
     assert outcome.code == 1
     for start in (
-        "agents/templates/rules.md.j2:1: error PF301",
+        "agents/templates/rules.md.j2:1:1: error PF301",
         "agents/yoda.yaml:4:29: error PF302",
-        "fewshot/house.yaml:9: error PF303",
+        "fewshot/house.yaml:9:7: error PF303",
         "knowledge/house.yaml:7:25: error PF310",
         "promptforge.yaml:2:1: error PF201",
     ):
@@ -178,8 +178,8 @@ def test_json_names_related_places(pf, house):
 
 
 def test_json_says_null_where_there_is_no_column(pf, house):
-    """A fault of a whole line has no column."""
-    house.edit("fewshot/house.yaml", ("{{ agent.name }}", "{{ agent.nam }}"))
+    """A fault of a whole file has no column."""
+    house.write("knowledge/more.yaml", "")
     (record,) = json.loads(pf("check", "--format", "json").out)["diagnostics"]
     assert record["column"] is None
 

@@ -352,7 +352,7 @@ def test_a_private_fact_that_would_reach_the_cloud_is_a_break(pf, built):
     """A fact that became private breaks the cloud agent that must show it."""
     built.edit("knowledge/house.yaml", ("codename: LEET,", "codename: LEET, sensitivity: private,"))
     text = body(pf("diff"))
-    assert "sensitivity (unset) → private" in text
+    assert "sensitivity internal → private" in text
     assert "PF501: ports 'mini:1337' is private, but reaches agent 'windu' through the required section" in text
 
 

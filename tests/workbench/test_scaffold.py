@@ -304,7 +304,6 @@ def test_a_link_is_in_the_way(tmp_path):
         scaffold(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 def test_a_full_disk_leaves_nothing(tmp_path):
     """When the disk refuses, there is neither half a project nor a folder that was not there before."""
     script = (

@@ -177,7 +177,7 @@ class Chooser:
                 facts.append(fact)
                 through.append(tuple(other.id for other in passed))
             elif section.required:
-                place = Span(file=section.file, line=section.line)
+                place = section.span
                 found.append(leak(secret, agent, clearance, f"the required section '{section.label}'", place))
             else:
                 why = f"{secret.level}, and the clearance is {clearance}"

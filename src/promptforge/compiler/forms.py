@@ -12,8 +12,8 @@ from promptforge.source import did_you_mean
 __all__ = ["Problem", "check_form", "is_randomised"]
 
 _MAC = re.compile(
-    r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}|[0-9a-fA-F]{1,2}(?:-[0-9a-fA-F]{1,2}){5}"
-    r"|[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}|[0-9a-fA-F]{12}"
+    r"[0-9a-fA-F]{1,2}(?P<by>[: -])(?:[0-9a-fA-F]{1,2}(?P=by)){4}[0-9a-fA-F]{1,2}"
+    r"|[0-9a-fA-F]{4}(?P<four>[.: -])[0-9a-fA-F]{4}(?P=four)[0-9a-fA-F]{4}|[0-9a-fA-F]{12}"
 )
 # Home Assistant's own grammar (homeassistant/core.py, VALID_ENTITY_ID).
 _ENTITY = re.compile(r"(?!.+__)(?!_)[\da-z_]+(?<!_)\.(?!_)[\da-z_]+(?<!_)")
@@ -49,7 +49,7 @@ def is_randomised(mac: object) -> bool:
 def _port(column: str, value: object) -> Problem | None:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5:
         return Problem(
             "PF310", f"'{column}' is the text '{value}', not a number", f"write {int(value)}, without quotes"
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from difflib import get_close_matches
 
-from promptforge.compiler.builtin import BUILTIN, COMMON
+from promptforge.compiler.builtin import BUILTIN
 from promptforge.compiler.forms import check_form, is_randomised
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.scan import Finding, scan, suspicious
@@ -102,7 +102,8 @@ def _misspelt(table: Table, loaded: Loaded) -> Iterator[Diagnostic]:
             message, hint = f"the table '{table.name}' looks like '{near[0]}' misspelt", f"did you mean '{near[0]}'?"
             span = loaded.documents[table.facts[0].file].span((table.name,), key=True)
             yield Diagnostic(code="PF333", span=span, message=message, hint=hint)
-        known: Iterable[str] = COMMON
+        # A table of the user's may have any column; only a sensitivity that is not read would do harm.
+        known: Iterable[str] = ("sensitivity",)
     else:
         known = table.declared
     meant = {c: _meant(c, known) for c in table.columns if c not in table.declared}
@@ -117,6 +118,10 @@ def _misspelt(table: Table, loaded: Loaded) -> Iterator[Diagnostic]:
                 yield Diagnostic(code="PF205", span=span, message=message, hint=hint)
 
 
+_OTHER_WORDS = frozenset(["wan_ip", "lan_ipv6", "portal", "macs", "ips"])
+"""Columns of many a house that only look like known ones."""
+
+
 def _meant(column: str, known: Iterable[str]) -> str:
     """The known column that a further one looks like, or nothing.
 
@@ -128,7 +133,7 @@ def _meant(column: str, known: Iterable[str]) -> str:
     for word in known:
         if bare == word.replace("_", "") or (len(word) > 2 and sorted(word) == sorted(column)):
             return word
-    if column.rstrip("0123456789_") in known:
+    if column.rstrip("0123456789_") in known or column in _OTHER_WORDS:
         return ""
     near = get_close_matches(column, known, n=1, cutoff=0.8)
     return near[0] if near else ""

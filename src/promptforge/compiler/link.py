@@ -263,9 +263,9 @@ class _Linker:
 
     def sections(self, document: Document, path: Path, form: str) -> tuple[Section, ...]:
         sections = []
-        lines = document.item_lines(path)
+        places = list(zip(document.item_lines(path), document.item_columns(path), strict=True))
         for number, entry in enumerate(document.data[path[0]]):
-            section = self._section(document, (*path, number), lines[number], entry, form)
+            section = self._section(document, (*path, number), places[number], entry, form)
             if section is not None:
                 sections.append(section)
         if not any(s.kind == "persona" for s in sections):
@@ -273,8 +273,10 @@ class _Linker:
             self.say("PF411", document.span(path, key=True), message, hint)
         return tuple(sections)
 
-    def _section(self, document: Document, path: Path, line: int, entry: Any, form: str) -> Section | None:
-        place: dict[str, Any] = {"file": document.file, "path": path, "line": line}
+    def _section(
+        self, document: Document, path: Path, at: tuple[int, int], entry: Any, form: str
+    ) -> Section | None:
+        place: dict[str, Any] = {"file": document.file, "path": path, "line": at[0], "column": at[1]}
         if entry == "persona":
             return Section(kind="persona", required=True, **place)
         common = {**place, "priority": entry.get("priority", 50), "required": entry.get("required", False)}

@@ -120,7 +120,7 @@ class Drafter:
         elif section.where:
             why, hint = "no fact matches its `where`", "mend the where, or drop the section"
         message = f"the section '{section.label}' of agent '{agent.name}' is empty: {why}"
-        place = Span(file=section.file, line=section.line) if section.path else Span(file=agent.file)
+        place = section.span if section.path else Span(file=agent.file)
         found.append(Diagnostic(code="PF410", span=place, message=message, hint=hint))
 
     # --- tables
@@ -158,13 +158,13 @@ class Drafter:
         if rendered is None:
             return Part(), True
         through = f"the template {text.file}"
-        span = Span(file=chosen.section.file, line=chosen.section.line)
+        span = chosen.section.span
         if _leaks([rendered], agent, clearance, through, span, found):
             return Part(), True
         body = rendered.text.rstrip("\n")
         if not body.strip():
             message = f"the template {text.file} prints nothing for agent '{agent.name}'"
-            place = Span(file=chosen.section.file, line=chosen.section.line)
+            place = chosen.section.span
             found.append(Diagnostic(code="PF410", span=place, message=message, hint="drop the section, or mend it"))
             return Part(), False
         facts = tuple(dict.fromkeys((*(f.id for f in rendered.seen), *rendered.reads)))
@@ -179,7 +179,7 @@ class Drafter:
         section = chosen.section
         if section.tags and not chosen.examples:
             message = f"agent '{agent.name}' has no example with the tags {', '.join(map(written, section.tags))}"
-            place = Span(file=section.file, line=section.line)
+            place = section.span
             hint = "mend the tags, or write an example with one of them"
             found.append(Diagnostic(code="PF410", span=place, message=message, hint=hint))
         items: list[tuple[Piece, ...]] = []
@@ -242,10 +242,17 @@ class Drafter:
         return document.text_start(text.path) if document else (text.line, 0)
 
     def _place(self, text: Text, line: int) -> Span:
-        if not text.path:
-            return Span(file=text.file, line=line)
-        first, step = self._start(text)
-        return Span(file=text.file, line=first + step * (line - 1))
+        """A line of a text, from its first sign to its last: where in it the expression stands, Jinja does not say."""
+        if text.path:
+            first, step = self._start(text)
+            line = first + step * (line - 1)
+            source = self._documents[text.file].text if text.file in self._documents else ""
+        else:
+            source = text.source
+        lines = source.split("\n")
+        found = lines[line - 1] if 0 < line <= len(lines) else ""
+        column = len(found) - len(found.lstrip()) + 1 if found.strip() else 0
+        return Span(file=text.file, line=line, column=column, length=max(1, min(len(found.strip()), 80)))
 
     def _render(self, text: Text, agent: Agent, found: list[Diagnostic]) -> "Rendered | None":
         """The text for this agent; a text that does not look at the agent is rendered once for all."""
@@ -303,10 +310,8 @@ class Drafter:
         return Reading(reads, digest_of(json.dumps(came)))
 
     def _problem(self, text: Text, problem: "TextError") -> Diagnostic:
-        if problem.template:
-            place = Span(file=f"agents/templates/{problem.template}", line=problem.line)
-        else:
-            place = self._place(text, problem.line)
+        template = self._project.templates.get(problem.template)
+        place = self._place(template or text, problem.line)
         return Diagnostic(code=problem.code, span=place, message=problem.message, hint=problem.hint)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from promptforge.compiler.builtin import BUILTIN, COMMON, DEFAULTS, KEYS, RESERV
 from promptforge.document import Document, Path, plain_value
 from promptforge.files import digest_of
 from promptforge.model import LEVELS, Column, Fact, Table, written
-from promptforge.schema import Schema, accepts, check_value, invalid_schema
+from promptforge.schema import Schema, accepts, bad_reference, check_value, invalid_schema
 from promptforge.source import Diagnostic, Span, did_you_mean
 
 __all__ = ["make_tables"]
@@ -55,6 +55,8 @@ def make_tables(
         _collect(document, collected, found, reserved | RESERVED)
     for name, content in schemas.items():
         _read_schema(name, content, collected, found)
+    for document in documents.values():
+        _check_defaults(document, collected.keys() | hidden, found)
     for name in sorted(hidden - reserved - RESERVED):
         collected.setdefault(name, _Collected(name=name))
     tables = {name: _make_table(one, found, partial=name in hidden) for name, one in collected.items()}
@@ -69,7 +71,7 @@ def _collect(
         message = "the file holds no tables"
         found.append(Diagnostic(code="PF203", span=document.span(), message=message, hint=hint))
         return
-    all_defaults = _read_defaults(document, found)
+    all_defaults = _defaults_of(document)
     for name, body in document.data.items():
         if name == "_defaults":
             continue
@@ -90,21 +92,26 @@ def _collect(
             found.append(Diagnostic(code="PF206", span=document.span((name,)), message=message, hint=hint))
 
 
-def _read_defaults(document: Document, found: list[Diagnostic]) -> Mapping[str, Mapping[str, Any]]:
+def _defaults_of(document: Document) -> Mapping[str, Mapping[str, Any]]:
     defaults = document.data.get("_defaults")
-    if defaults is None:
+    if not isinstance(defaults, dict):
         return {}
+    return {name: columns for name, columns in defaults.items() if isinstance(columns, dict)}
+
+
+def _check_defaults(document: Document, tables: Collection[str], found: list[Diagnostic]) -> None:
+    defaults = document.data.get("_defaults") if isinstance(document.data, dict) else None
+    if defaults is None:
+        return
     if not isinstance(defaults, dict) or not all(isinstance(d, (dict, type(None))) for d in defaults.values()):
         message, hint = "_defaults must be a mapping of tables", "write `_defaults: {ports: {host: mini}}`"
         found.append(Diagnostic(code="PF203", span=document.span(("_defaults",)), message=message, hint=hint))
-        return {}
+        return
     for name in defaults:
-        if name not in document.data:
-            message = f"_defaults for '{name}', but this file has no such table"
-            hint = did_you_mean(name, [n for n in document.data if n != "_defaults"])
+        if name not in tables:
+            message, hint = f"_defaults for '{name}', but there is no such table", did_you_mean(name, tables)
             place = document.span(("_defaults", name), key=True)
             found.append(Diagnostic(code="PF302", span=place, message=message, hint=hint))
-    return {name: columns or {} for name, columns in defaults.items()}
 
 
 def _facts_of(
@@ -112,10 +119,7 @@ def _facts_of(
 ) -> Iterator[_Raw]:
     in_mapping = isinstance(body, dict)
     if body and in_mapping and len(KEYS.get(name, ("",))) > 1:
-        columns = ", ".join(KEYS[name])
-        message = f"'{name}' has a key of several columns ({columns}), so it must be a list"
-        hint = f"write `- {{{columns.split(', ')[0]}: …, {columns.split(', ')[1]}: …}}` lines"
-        found.append(Diagnostic(code="PF206", span=document.span((name,)), message=message, hint=hint))
+        found.append(_must_be_a_list(document, name, KEYS[name]))
         return
     items = body.items() if in_mapping else enumerate(body)
     for (at, values), line in zip(items, document.item_lines((name,)), strict=True):
@@ -129,13 +133,19 @@ def _facts_of(
         yield _Raw(values, in_mapping, document, line, at, defaults)
 
 
+def _must_be_a_list(document: Document, name: str, key: Sequence[str]) -> Diagnostic:
+    message = f"'{name}' has a key of several columns ({', '.join(key)}), so it must be a list"
+    hint = f"write `- {{{key[0]}: …, {key[1]}: …}}` lines"
+    return Diagnostic(code="PF206", span=document.span((name,)), message=message, hint=hint)
+
+
 def _read_schema(name: str, content: bytes, collected: dict[str, _Collected], found: list[Diagnostic]) -> None:
     file = f"knowledge/schemas/{name}.schema.json"
     place, message = Span(file=file), ""
     try:
         schema = json.loads(content.decode("utf-8-sig"))
         message = "" if isinstance(schema, dict) else "it must be a JSON object"
-        message = message or invalid_schema(schema) or _bad_keywords(schema)
+        message = message or invalid_schema(schema) or _bad_keywords(schema) or bad_reference(schema)
     except UnicodeDecodeError:
         message = "it is not UTF-8"
     except json.JSONDecodeError as problem:
@@ -171,9 +181,15 @@ def _make_table(collected: _Collected, found: list[Diagnostic], *, partial: bool
     by_key: dict[str, Fact] = {}
     accept = accepts(collected.schema) if collected.schema else None
     for raw in collected.raw:
+        if raw.in_mapping and len(key) > 1:
+            if not any(d.code == "PF206" and d.span.file == raw.document.file for d in found):
+                found.append(_must_be_a_list(raw.document, name, key))
+            continue
         values = _fill(raw, key, defaults, name, found)
         if accept is not None and not accept(values):
             found.extend(_schema_problems(collected.schema, values, raw, name))
+        if values.get("sensitivity") is None:
+            values = {**values, "sensitivity": "internal"}
         fact = _fact(raw, values, key, defaults, name, found)
         if fact is None:
             continue
@@ -245,8 +261,9 @@ def _fill(
             message = f"the key '{at}' and the column '{key[0]}' say different things"
             place = raw.document.span((name, at, key[0]))
             found.append(Diagnostic(code="PF206", span=place, message=message, hint=f"drop the column '{key[0]}'"))
-    missing = {c: v for c, v in raw.defaults.items() if c not in values}
-    missing.update((c, v) for c, v in defaults.items() if values.get(c) is None and c not in missing)
+    # A key cannot be unset, so there an empty value is a missing one.
+    missing = {c: v for c, v in raw.defaults.items() if c not in values or (c in key and values[c] is None)}
+    missing.update((c, v) for c, v in defaults.items() if values.get(c) is None and missing.get(c) is None)
     return {**values, **missing} if missing else values
 
 

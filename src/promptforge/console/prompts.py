@@ -175,10 +175,11 @@ def _fact_lines(fact: FactChange, paint: Painter) -> list[str]:
 
 
 def _columns(fact: FactChange) -> str:
-    if fact.change == "added":
-        return ", ".join(f"{c} {_value(after)}" for c, (_, after) in fact.columns.items() if after is not None)
-    if fact.change == "removed":
-        return ", ".join(f"{c} {_value(before)}" for c, (before, _) in fact.columns.items() if before is not None)
+    if fact.change in ("added", "removed"):
+        sides = ((column, before if after is None else after) for column, (before, after) in fact.columns.items())
+        return ", ".join(
+            f"{c} {_value(v)}" for c, v in sides if v is not None and (c, v) != ("sensitivity", "internal")
+        )
     if not fact.columns:
         return "the order of its columns"
     return ", ".join(f"{column} {_value(before)} → {_value(after)}" for column, (before, after) in fact.columns.items())
