@@ -67,6 +67,8 @@ class Document:
     """dict, list, str, int, Decimal, bool or None; the keys of a mapping are always text."""
     positions: "array[int]"
     """In document order, a mapping's key before its value: line << 32 | column, both from 0; bit 31 for a `|` block."""
+    wrong: frozenset[Path] = frozenset()
+    """Parts of a wrong shape, which are left out of what is made of it."""
     _starts: dict[Path, int] = field(default_factory=dict, compare=False, repr=False)
     """Index into `positions` for the paths asked for so far."""
 

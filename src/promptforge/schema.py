@@ -56,14 +56,21 @@ def _accept_builtin(name: str) -> Accept:
     return accepts(builtin_schema(name))
 
 
-def check_shape(document: Document, name: str) -> tuple[Diagnostic, ...]:
-    """What in a document breaks the schema of its kind of file."""
+def check_shape(document: Document, name: str) -> tuple[tuple[Diagnostic, ...], frozenset[Path]]:
+    """What in a document breaks the schema of its kind of file, and the paths of the parts that do."""
     if _accept_builtin(name)(document.data):
-        return ()
+        return (), frozenset()
     if not isinstance(document.data, dict):
         message = f"the file holds {_kind(document.data)}, not a mapping"
-        return (Diagnostic(code="PF203", span=document.span(), message=message, hint="write `key: value` lines"),)
-    return tuple(_explain(builtin_schema(name), document.data, lambda path, key: document.span(path, key=key)))
+        problem = Diagnostic(code="PF203", span=document.span(), message=message, hint="write `key: value` lines")
+        return (problem,), frozenset([()])
+    paths: set[Path] = set()
+
+    def place(path: Path, key: bool) -> Span:
+        paths.add(path)
+        return document.span(path, key=key)
+
+    return tuple(_explain(builtin_schema(name), document.data, place)), frozenset(paths)
 
 
 def check_value(

@@ -67,7 +67,7 @@ def test_the_errors_of_all_files_are_shown_at_once(pf, house):
     for start in (
         "agents/templates/rules.md.j2:1:1: error PF301",
         "agents/yoda.yaml:4:29: error PF302",
-        "fewshot/house.yaml:9:7: error PF303",
+        "fewshot/house.yaml:9:5: error PF303",
         "knowledge/house.yaml:7:25: error PF310",
         "promptforge.yaml:2:1: error PF201",
     ):

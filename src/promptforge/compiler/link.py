@@ -265,10 +265,12 @@ class _Linker:
         sections = []
         places = list(zip(document.item_lines(path), document.item_columns(path), strict=True))
         for number, entry in enumerate(document.data[path[0]]):
+            if (*path, number) in document.wrong:
+                continue
             section = self._section(document, (*path, number), places[number], entry, form)
             if section is not None:
                 sections.append(section)
-        if not any(s.kind == "persona" for s in sections):
+        if not document.wrong and not any(s.kind == "persona" for s in sections):
             message, hint = "the persona is not among the sections, so no prompt holds it", "add `- persona`"
             self.say("PF411", document.span(path, key=True), message, hint)
         return tuple(sections)
@@ -364,6 +366,8 @@ class _Linker:
         for document in self.loaded.fewshot.values():
             lines = document.item_lines(("examples",))
             for number, entry in enumerate(document.data["examples"]):
+                if ("examples", number) in document.wrong:
+                    continue
                 if others and (named := _many(entry.get("agents"))) and others.issuperset(named):
                     continue
                 example = self._example(document, number, lines[number], entry, names)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from promptforge.compiler.builtin import BUILTIN
 from promptforge.document import Document
+from promptforge.document import Path as Steps
 from promptforge.errors import NoProjectError
 from promptforge.files import CONFIG, DEFAULT_FILE_MB, YAML, Problem, Tree, read_file, read_folder
 from promptforge.model import Text
@@ -77,10 +78,10 @@ def load(tree: Tree, *, parse: Parse = parse, known: bool = False) -> tuple[Load
     shaped: dict[str, dict[str, Document]] = {"project": {}, "agent": {}, "fewshot": {}, "knowledge": {}}
     for path, document in documents.items():
         kind = _kind(path)
-        problems = check_shape(document, kind) if kind != "knowledge" and not known else ()
+        problems, wrong = ((), frozenset()) if kind == "knowledge" or known else check_shape(document, kind)
         found.extend(problems)
-        if not problems:
-            shaped[kind][path] = document
+        if all(_may_be_left_out(kind, part) for part in wrong):
+            shaped[kind][path] = replace(document, wrong=frozenset(part[:2] for part in wrong)) if wrong else document
     kept = {path for kind in shaped.values() for path in kind}
     unread = {problem.file for problem in tree.problems}
     broken = unread | {path for path in tree.files if _is_document(path)} - kept
@@ -96,6 +97,17 @@ def load(tree: Tree, *, parse: Parse = parse, known: bool = False) -> tuple[Load
         documents=documents,
     )
     return loaded, found
+
+
+def _may_be_left_out(kind: str, part: Steps) -> bool:
+    """Whether the rest of a file can be judged without a part of the wrong shape: a section, an example, a key."""
+    if kind == "agent":
+        in_section = len(part) > 1 and part[0] == "sections" and isinstance(part[1], int)
+        return in_section or (len(part) == 1 and part[0] not in _AGENT_KEYS)
+    return kind == "fewshot" and len(part) > 1 and part[0] == "examples" and isinstance(part[1], int)
+
+
+_AGENT_KEYS = frozenset(["name", "role", "model", "privacy", "budget", "table", "persona", "sections"])
 
 
 def _is_document(path: str) -> bool:
