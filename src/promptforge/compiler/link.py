@@ -275,9 +275,7 @@ class _Linker:
             self.say("PF411", document.span(path, key=True), message, hint)
         return tuple(sections)
 
-    def _section(
-        self, document: Document, path: Path, at: tuple[int, int], entry: Any, form: str
-    ) -> Section | None:
+    def _section(self, document: Document, path: Path, at: tuple[int, int], entry: Any, form: str) -> Section | None:
         place: dict[str, Any] = {"file": document.file, "path": path, "line": at[0], "column": at[1]}
         if entry == "persona":
             return Section(kind="persona", required=True, **place)

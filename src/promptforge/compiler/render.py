@@ -1,12 +1,12 @@
 """The fourth stage: what was chosen, as text. Every piece of text keeps its source and the facts it rests on."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptforge.compiler.choose import Chosen, leak
+from promptforge.compiler.rows import FORMS
 from promptforge.compiler.scan import neutralise
 from promptforge.document import Document
 from promptforge.files import digest_of
@@ -132,7 +132,7 @@ class Drafter:
         table = self._project.tables[section.name]
         columns, form = chosen.columns, section.form or "markdown"
         known = self._rows.setdefault((table.name, columns, form), {})
-        make = _FORMS[form][1]
+        make = FORMS[form][1]
         items: list[tuple[Piece, ...]] = []
         for fact in chosen.facts:
             row = known.get(fact.key)
@@ -146,7 +146,7 @@ class Drafter:
         # The default columns are those of all chosen facts, so the heading rests on every one of them.
         rests_on: tuple[str, ...] = () if section.columns else tuple(names)
         title = neutralise(" ".join((section.title or table.name).split()))
-        text = f"## {title}\n{_FORMS[form][0](columns)}"
+        text = f"## {title}\n{FORMS[form][0](columns)}"
         heading = _piece(text, "heading", section.file, section.line, 0, rests_on)
         return Part(heading=heading, items=tuple(items), names=tuple(names), cuts=chosen.cuts)
 
@@ -348,71 +348,3 @@ def _leaks(
     secret = {fact.id: fact for one in texts for fact in one.seen if LEVELS[fact.level] > allowed}
     found.extend(leak(fact, agent, clearance, through, span) for fact in secret.values())
     return bool(secret)
-
-
-# --- the forms of a table: a value never leaves its cell ------------------------------------------------------------
-
-_SPECIAL = re.compile(r"[<\[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]")
-_BREAKS = re.compile(r"\s*[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
-_PIPE = re.compile(r"(\\*)\|")
-
-
-def _one_line(value: object) -> str:
-    """A value on one line, with no chat marker in it."""
-    text = value if isinstance(value, str) else written(value)
-    if not _SPECIAL.search(text):
-        return text
-    return neutralise(_BREAKS.sub(" ", text).strip())
-
-
-def _markdown_cell(value: object) -> str:
-    text = _one_line(value)
-    if "|" in text:
-        text = _PIPE.sub(r"\1\1\\|", text)
-    if "`" in text and text.count("`") % 2:
-        text = text.replace("`", "\\`")
-    return text
-
-
-def _markdown_head(columns: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_markdown_cell, columns))} |\n|{'---|' * len(columns)}\n"
-
-
-def _markdown_row(fact: Fact, columns: Sequence[str]) -> str:
-    values = fact.values
-    return f"| {' | '.join([_markdown_cell(values.get(column)) for column in columns])} |\n"
-
-
-def _csv_cell(value: object) -> str:
-    text = _one_line(value)
-    if "," in text or '"' in text or "`" in text or text[:1] == "#":
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
-def _csv_head(columns: Sequence[str]) -> str:
-    return ",".join(map(_csv_cell, columns)) + "\n"
-
-
-def _csv_row(fact: Fact, columns: Sequence[str]) -> str:
-    row = ",".join([_csv_cell(fact.values.get(column)) for column in columns])
-    return (row or '""') + "\n"  # an empty line would be no row
-
-
-def _kv_cell(value: object) -> str:
-    text = _one_line(value)
-    if ", " in text or ": " in text or text[:1] in ('"', "`") or text.count("`") % 2:
-        return json.dumps(text, ensure_ascii=False)
-    return text
-
-
-def _kv_row(fact: Fact, columns: Sequence[str]) -> str:
-    cells = [f"{_one_line(c)}: {_kv_cell(v)}" for c in columns if (v := fact.values.get(c)) is not None]
-    return f"- {', '.join(cells)}\n"
-
-
-_FORMS: Mapping[str, tuple[Callable[[Sequence[str]], str], Callable[[Fact, Sequence[str]], str]]] = {
-    "markdown": (_markdown_head, _markdown_row),
-    "csv": (_csv_head, _csv_row),
-    "kv": (lambda columns: "", _kv_row),
-}
