@@ -556,6 +556,8 @@ def _norm(value: Any, column: str) -> Any:
 def _reached(spec: Spec, table: str, fact: _Record, path: list[str]) -> Iterator[tuple[Any, list[_Record]]]:
     """The values at the end of a path, each with the facts that it went through."""
     value = fact.get(path[0])
+    if path == ["sensitivity"] and value is None:
+        value = "internal"  # the default, which `where` sees
     for one in value if isinstance(value, list) else [value]:
         if len(path) == 1:
             yield one, []

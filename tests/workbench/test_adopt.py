@@ -1,6 +1,7 @@
 """`init --from`: prompts that exist already come back byte for byte, or are refused before anything is written."""
 
 import datetime
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def take_over(folder: Path, prompts: object) -> Adopted:
     source = folder / "agent_prompts.yaml"
     if not isinstance(prompts, str):  # PyYAML does not read a NEL back that it wrote unescaped
-        prompts = yaml.safe_dump(prompts, allow_unicode="\\x85" not in repr(prompts))
+        prompts = yaml.safe_dump(prompts, allow_unicode=not re.search(r"\\x85|\\u202[89]", repr(prompts)))
     source.write_text(prompts, encoding="utf-8", newline="")
     return adopt(source, folder / "house", today=TODAY)
 

@@ -4,6 +4,7 @@ All files are first written beside their places; then a journal names the rename
 after a kill finishes the journal before it reads.
 """
 
+import errno
 import json
 import os
 import time
@@ -14,11 +15,11 @@ from threading import Thread
 from typing import Generic, TypeVar, cast
 
 from promptforge.errors import WriteError
+from promptforge.files import TEMPORARY
 
 __all__ = ["Later", "exclusive", "private_folder", "replace_files"]
 
 _JOURNAL = "pending.json"
-_TEMPORARY = ".pf-tmp"
 _T = TypeVar("_T")
 
 
@@ -44,6 +45,12 @@ class Later(Generic[_T]):
         self._problem: BaseException | None = None
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def __enter__(self) -> "Later[_T]":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._thread.join()  # whatever happened meanwhile: what we hold must be held until the work is done
 
     def get(self) -> _T:
         """The result, or what was raised instead."""
@@ -86,8 +93,20 @@ def _wait_for(handle: int) -> None:
 def _finish_journal(folder: Path) -> None:
     journal = folder / _JOURNAL
     with suppress(FileNotFoundError, ValueError, TypeError):
-        _rename(journal, [(temporary, place) for temporary, place in json.loads(journal.read_bytes())])
+        moves = [(temporary, place) for temporary, place in json.loads(journal.read_bytes())]
+        for place in [Path(place) for temporary, place in moves if not temporary]:
+            _sweep(place.parent, f".{place.name}.")
+        _rename(journal, [move for move in moves if move[0]])
     journal.unlink(missing_ok=True)
+    _sweep(folder, "")
+
+
+def _sweep(folder: Path, start: str) -> None:
+    """Delete what a killed process had not yet put in its place."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name.startswith(start) and path.name.endswith(TEMPORARY):
+                path.unlink()
 
 
 def replace_files(root: Path, contents: Mapping[Path, tuple[bytes, bool]]) -> tuple[Path, ...]:
@@ -99,17 +118,20 @@ def replace_files(root: Path, contents: Mapping[Path, tuple[bytes, bool]]) -> tu
     temporaries: list[tuple[str, str]] = []
     journal = private_folder(root) / _JOURNAL
     try:
+        if differing:  # whoever comes after a kill now knows where to sweep
+            journal.write_text(json.dumps([("", os.path.realpath(path)) for path in differing]))
         for path, (content, private) in differing.items():
             real = Path(os.path.realpath(path))
+            if real.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(real))
             real.parent.mkdir(parents=True, exist_ok=True)
-            for left_over in real.parent.glob(f".{real.name}.*{_TEMPORARY}"):
-                left_over.unlink(missing_ok=True)
             temporaries.append((_write_beside(real, content, private), str(real)))
         if temporaries:
             os.replace(_write_beside(journal, json.dumps(temporaries).encode(), False), journal)
     except OSError as problem:
         for temporary, _ in temporaries:
             Path(temporary).unlink(missing_ok=True)
+        journal.unlink(missing_ok=True)
         raise _cannot(Path(problem.filename or next(iter(differing))), problem) from problem
     _rename(journal, temporaries)
     return tuple(differing)
@@ -145,7 +167,7 @@ def _is_already(path: Path, content: bytes, private: bool) -> bool:
 
 def _write_beside(path: Path, content: bytes, private: bool) -> str:
     # Not by tempfile, which takes as long to load as the write takes.
-    temporary = f"{path.parent}/.{path.name}.{os.getpid()}-{time.monotonic_ns()}{_TEMPORARY}"
+    temporary = f"{path.parent}/.{path.name}.{os.getpid()}-{time.monotonic_ns()}{TEMPORARY}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(handle, "wb") as file:

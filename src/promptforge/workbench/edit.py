@@ -5,7 +5,7 @@ Its values are named tuples: this is loaded at each start, and a dataclass takes
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -22,6 +22,7 @@ from promptforge.source import Diagnostic
 from promptforge.workbench.disk import Later
 from promptforge.workbench.forge import COMMITTED_LOCK, lock_path, output_path
 from promptforge.workbench.fresh import Seen
+from promptforge.workbench.patch import Patch, find_patch
 from promptforge.workbench.splice import Lock
 from promptforge.workbench.state import Listener, Row, State
 from promptforge.yamlio import parse
@@ -47,6 +48,11 @@ class Inputs(NamedTuple):
     def knowledge(self) -> Iterator[str]:
         """The changed files of the knowledge."""
         return (path for path in sorted(self.changed) if path.startswith("knowledge/"))
+
+    def schemas(self, tables: Iterable[str]) -> dict[str, bytes]:
+        """The schemas that the user gave to tables."""
+        paths = {name: f"knowledge/schemas/{name}.schema.json" for name in sorted(tables)}
+        return {name: self.files[path] for name, path in paths.items() if path in self.files}
 
 
 class Last(NamedTuple):
@@ -79,10 +85,9 @@ class Knowledge(NamedTuple):
     """The tables now, and what was said while they were made."""
 
     loaded: Loaded
+    """Of the knowledge only the changed files, and these only where they were parsed."""
     project: Project
     """Without agents and examples."""
-    changed: tuple[str, ...]
-    """The tables that were made anew."""
     names: Mapping[str, Sequence[str]]
     """By file the tables that it names."""
     found: list[Diagnostic]
@@ -125,9 +130,8 @@ def read_edit(root: Path, state: State, seen: Seen) -> Edit:
     outputs = Later(lambda: _read_outputs(root, state))
     inputs = _read_inputs(root, state, seen)
     rows = state.rows()
-    knowledge = _read_knowledge(root, state, inputs, rows)
+    knowledge, delta = _read_knowledge(root, state, inputs, rows)
     last = _last(root, state, rows, outputs.get())
-    delta = _find_delta({name: state.table(name) for name in knowledge.changed}, knowledge.project.tables)
     return Edit(root=root, state=state, inputs=inputs, last=last, knowledge=knowledge, delta=delta)
 
 
@@ -193,39 +197,90 @@ def _last(root: Path, state: State, rows: list[Row], outputs: list[bytes]) -> La
     )
 
 
-def _read_knowledge(root: Path, state: State, inputs: Inputs, rows: list[Row]) -> Knowledge:
-    """The tables now: those of the changed files made anew, together with the files that share them."""
-    known: dict[str, list[str]] = state.part("names")
-    parsed = {path: parse(path, inputs.files[path]) for path in inputs.knowledge()}
-    names = dict(known)
-    for path, (document, _) in parsed.items():
-        if document is None or not isinstance(document.data, dict):
-            raise UnclearError(f"{path} cannot be read")
-        names[path] = list(document.data)
-    if _order(names) != _order(known):
-        raise UnclearError("a table came, went or moved")
-    together = _together(set(parsed), names, known)
-    tables = {name for path in together for name in (*names[path], *known[path])} - {"_defaults"}
-    schemas = {f"knowledge/schemas/{name}.schema.json" for name in tables}
-    files = {path: content for path, content in inputs.files.items() if path in {CONFIG, *together, *schemas}}
-    loaded, found = load(
-        Tree(root=root, files=files), parse=lambda path, content: parsed.get(path) or parse(path, content), known=True
-    )
+def _read_knowledge(root: Path, state: State, inputs: Inputs, rows: list[Row]) -> tuple[Knowledge, Delta]:
+    """The tables now, and what differs in them."""
+    loaded, found = load(Tree(root=root, files={CONFIG: inputs.files[CONFIG]}), known=True)
     project, problems = link(loaded, tables={}, others=[row.name for row in rows])
-    made, more = make_tables(loaded.knowledge, loaded.schemas, frozenset(project.config.runtime))
-    if any(made[name].digest != state.head["tables"].get(name) for name in tables):
-        raise UnclearError("a table has another key")
     limits = project.config.settings.get("limits", {})
     if any(len(inputs.files[path]) > limits.get("file_mb", DEFAULT_FILE_MB) * 2**20 for path in inputs.changed):
         raise UnclearError("a file is too large")
-    whole = {name: made[name] if name in tables else state.table(name) for name in state.head["tables"]}
-    return Knowledge(
-        loaded=replace(loaded, documents=_Documents(loaded.documents)),
-        project=replace(project, tables=whole),
-        changed=tuple(name for name in whole if name in tables),
+    known: Mapping[str, Sequence[str]] = state.part("names")
+    reserved = frozenset(project.config.runtime)
+    documents: dict[str, Document] = {}
+    more: list[Diagnostic] = []
+    if patch := _patch(state, inputs, known, reserved):
+        anew, names, delta = {patch.now.name: patch.now}, known, _delta_of(patch)
+    else:
+        anew, names, documents, more = _make_anew(inputs, known, state.head["tables"], reserved)
+        delta = _find_delta({name: state.table(name) for name in state.head["tables"] if name in anew}, anew)
+    tables = {name: anew[name] if name in anew else state.table(name) for name in state.head["tables"]}
+    knowledge = Knowledge(
+        loaded=replace(loaded, knowledge=documents, documents=_Documents({**loaded.documents, **documents})),
+        project=replace(project, tables=tables),
         names=names,
         found=[*found, *problems, *more],
     )
+    return knowledge, delta
+
+
+def _patch(state: State, inputs: Inputs, known: Mapping[str, Sequence[str]], reserved: frozenset[str]) -> Patch | None:
+    """An edit that can be told from its lines alone."""
+    paths = list(inputs.knowledge())
+    if len(paths) != 1 or "_defaults" in known[paths[0]]:
+        return None
+
+    def make(name: str, document: Document) -> Table | None:
+        tables, found = make_tables({document.file: document}, inputs.schemas([name]), reserved)
+        return None if found else tables[name]
+
+    tables = {name: state.table(name) for name in known[paths[0]]}
+    return find_patch(paths[0], state.sound(f"text {paths[0]}"), inputs.files[paths[0]], tables, make)
+
+
+def _delta_of(patch: Patch) -> Delta:
+    pairs = [(one, other) for one, other in zip(patch.before, patch.after, strict=True) if not _is_same(one, other)]
+    before, after = {one.id: one for one, _ in pairs}, {other.id: other for _, other in pairs}
+    names = {*before, *after, *([f"table:{patch.was.name}"] if pairs else [])}
+    for table, keys in ((patch.was, {one.key for one, _ in pairs}), (patch.now, {other.key for _, other in pairs})):
+        names.update(f"{table.name}/{key}" for key, fact in table.by_key.items() if fact.key in keys)
+    return Delta(tables={patch.was.name: patch.was}, before=before, after=after, moved={}, names=frozenset(names))
+
+
+def _make_anew(
+    inputs: Inputs, known: Mapping[str, Sequence[str]], digests: Mapping[str, str], reserved: frozenset[str]
+) -> tuple[dict[str, Table], Mapping[str, Sequence[str]], dict[str, Document], list[Diagnostic]]:
+    """The tables of the changed files, made of these and of all that share one with them.
+
+    Also the tables that each file names, the documents of the changed ones, and what is to be said of them.
+    """
+    found: list[Diagnostic] = []
+    documents: dict[str, Document] = {}
+    names = dict(known)
+    for path in inputs.knowledge():
+        document = _parse_into(documents, path, inputs, found)
+        if not isinstance(document.data, dict):
+            raise UnclearError(f"{path} holds no tables")
+        names[path] = list(document.data)
+    if _order(names) != _order(known):
+        raise UnclearError("a table came, went or moved")
+    changed = dict(documents)
+    for path in sorted(_together(set(documents), names, known) - set(documents)):
+        _parse_into(documents, path, inputs, found)
+    tables = {name for path in documents for name in (*names[path], *known[path])} - {"_defaults"}
+    in_order = {path: documents[path] for path in sorted(documents)}
+    made, problems = make_tables(in_order, inputs.schemas(tables), reserved)
+    if any(made[name].digest != digests.get(name) for name in tables):
+        raise UnclearError("a table has another key")
+    return {name: made[name] for name in digests if name in tables}, names, changed, [*found, *problems]
+
+
+def _parse_into(documents: dict[str, Document], path: str, inputs: Inputs, found: list[Diagnostic]) -> Document:
+    document, problems = parse(path, inputs.files[path])
+    if document is None:
+        raise UnclearError(f"{path} cannot be read")
+    documents[path] = document
+    found += problems
+    return document
 
 
 class _Documents(dict[str, Document]):
@@ -285,12 +340,16 @@ def _compare(
         other = new.get(id_)
         if other is None:
             before[id_] = fact
-        elif fact.level != other.level or repr(fact.values) != repr(other.values):
-            # By repr: 1.10 is not 1.1, 1 is not true, and the order of the columns matters.
+        elif not _is_same(fact, other):
             before[id_], after[id_] = fact, other
         elif (fact.file, fact.line) != (other.file, other.line):
             moved[id_] = other.file, other.line
     after.update((id_, fact) for id_, fact in new.items() if id_ not in old)
+
+
+def _is_same(one: Fact, other: Fact) -> bool:
+    # By repr: 1.10 is not 1.1, 1 is not true, and the order of the columns matters.
+    return one.level == other.level and repr(one.values) == repr(other.values)
 
 
 def _id(fact: Fact | None) -> str | None:

@@ -160,17 +160,17 @@ def forge(
             lock_path(path): (lock, artifact.private),
             root / COMMITTED_LOCK: (committed_lock(artifact, others=_others(root, build, only)).encode("utf-8"), False),
         }
-        writing = Later(lambda: replace_files(root, files))
-        report = replace(
-            report,
-            files={p: digest_of(content) for p, (content, _) in files.items()},
-            tokenizers={p: digest_of(p.read_bytes()) for p in build.tokenizer_files},
-            inputs=build.artifact.inputs,
-            dated=build.project.config.stale_after_days is not None,
-        )
-        if not only and not build.diagnostics:
-            keep(root, build, report, asked=output, today=today, prompts=files[path][0])
-        report = replace(report, written=tuple(os.path.relpath(p, root) for p in writing.get()))
+        with Later(lambda: replace_files(root, files)) as writing:
+            report = replace(
+                report,
+                files={p: digest_of(content) for p, (content, _) in files.items()},
+                tokenizers={p: digest_of(p.read_bytes()) for p in build.tokenizer_files},
+                inputs=build.artifact.inputs,
+                dated=build.project.config.stale_after_days is not None,
+            )
+            if not only and not build.diagnostics:
+                keep(root, build, report, asked=output, today=today, prompts=files[path][0])
+            report = replace(report, written=tuple(os.path.relpath(p, root) for p in writing.get()))
     diff = compare(before, artifact) if before else None
     return replace(report, diff=diff), build
 

@@ -7,13 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from promptforge import __version__
-from promptforge.files import digest_of, input_paths, read_file
+from promptforge.files import TEMPORARY, digest_of, input_paths, read_file
 
 __all__ = ["Seen", "Shown", "remember", "unchanged"]
 
@@ -42,9 +41,9 @@ def unchanged(root: Path, *, today: str, output: str | None, seen: Seen) -> Show
 
     What was read until that was clear is put into `seen`, so that nobody need read it again.
     """
-    if (root / ".promptforge/pending.json").exists():
-        return None
     try:
+        if any(path.name.endswith((TEMPORARY, "pending.json")) for path in (root / ".promptforge").iterdir()):
+            return None  # a killed process left something to finish or to sweep away
         memory = json.loads((root / _MEMORY).read_bytes())
         if memory["format"] != _FORMAT or memory["asked"] != output or memory["today"] not in (None, today):
             return None
@@ -91,10 +90,12 @@ def remember(
         "private": [os.path.relpath(path, root) for path in private],
         "shown": {name: getattr(shown, name) for name in Shown.__dataclass_fields__},
     }
-    with suppress(OSError):
-        place = root / _MEMORY
-        temporary = f"{place}.{os.getpid()}.tmp"
+    place = root / _MEMORY
+    temporary = Path(f"{place}.{os.getpid()}{TEMPORARY}")
+    try:
         # What was printed may quote private facts.
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(json.dumps(memory, ensure_ascii=False))  # dump would not use the fast encoder
         os.replace(temporary, place)
+    except OSError:
+        temporary.unlink(missing_ok=True)

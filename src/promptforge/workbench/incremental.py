@@ -60,7 +60,7 @@ def _judge(edit: Edit, today: datetime.date) -> None:
         for name, table in project.tables.items()
         if name in differing or any(column.ref in differing for column in table.columns.values())
     }
-    changed = replace(loaded, config=None, knowledge={path: loaded.knowledge[path] for path in edit.inputs.knowledge()})
+    changed = replace(loaded, config=None)
     _refuse([*edit.knowledge.found, *judge(project, changed, today=today, tables=judged)], loaded, project)
 
 

@@ -58,22 +58,23 @@ def rewrite(edit: Edit, made: Made) -> Report:
         lock_path(edit.last.path): (lock, private),
         edit.root / COMMITTED_LOCK: (_committed(edit, entries), False),
     }
-    writing = Later(lambda: replace_files(edit.root, files))
-    digests = {path: digest_of(content) for path, (content, _) in files.items()}
-    _save(edit, digests, rows, listeners, cloud)  # before they are written it fits no files, and is no state
-    report = Report(
-        agents=tuple(_agent_line(row) for row in rows),
-        diagnostics=(),
-        output=edit.state.head["place"],
-        files=digests,
-        tokenizers={Path(path): digest for path, digest in edit.state.head["tokenizers"].items()},
-        inputs=edit.inputs.digests,
-        dated=edit.knowledge.project.config.stale_after_days is not None,
-        diff=_diff(edit, before, entries, readers),
-        cloud_facts=len(cloud),
-        local_facts=_local_facts(edit, rows),
-    )
-    return replace(report, written=tuple(os.path.relpath(path, edit.root) for path in writing.get()))
+    with Later(lambda: replace_files(edit.root, files)) as writing:
+        digests = {path: digest_of(content) for path, (content, _) in files.items()}
+        _save(edit, digests, rows, listeners, cloud)  # before they are written it fits no files, and is no state
+        report = Report(
+            agents=tuple(_agent_line(row) for row in rows),
+            diagnostics=(),
+            output=edit.state.head["place"],
+            files=digests,
+            tokenizers={Path(path): digest for path, digest in edit.state.head["tokenizers"].items()},
+            inputs=edit.inputs.digests,
+            dated=edit.knowledge.project.config.stale_after_days is not None,
+            diff=_diff(edit, before, entries, readers),
+            cloud_facts=len(cloud),
+            local_facts=_local_facts(edit, rows),
+        )
+        written = writing.get()
+    return replace(report, written=tuple(os.path.relpath(path, edit.root) for path in written))
 
 
 # --- the files ------------------------------------------------------------------------------------------------------
@@ -195,7 +196,8 @@ def _readers(
     was, now = _facts_shown(before), _facts_shown(entries)
     for key in (was.keys() | now.keys()) & listeners.keys():
         listener, id_ = listeners[key], key.removeprefix("example:")
-        if not listener.digest or not edit.last.listeners[key].digest:
+        alike = listener.digest and edit.last.listeners[key].digest
+        if not alike and not entries.keys() >= set(listener.agents):
             if was.get(key) != now.get(key):
                 raise UnclearError(f"{key} differs from agent to agent")
         elif key in now or not listener.shown:
@@ -291,5 +293,6 @@ def _save(
     outputs = {os.path.relpath(path, edit.root): digest for path, digest in files.items()}
     parts: dict[str, object] = {"inputs": edit.inputs.digests, "rows": rows, "listeners": listeners, "cloud": cloud}
     parts |= {"names": edit.knowledge.names}
-    parts |= {f"table {name}": packed_table(tables[name]) for name in edit.knowledge.changed}
+    parts |= {f"table {name}": packed_table(tables[name]) for name in edit.delta.tables}
+    parts |= {f"text {path}": edit.inputs.files[path] for path in edit.inputs.knowledge()}
     save(edit.root, {**edit.state.head, "outputs": outputs}, parts, edit.state)

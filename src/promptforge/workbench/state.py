@@ -11,7 +11,6 @@ import sys
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +21,7 @@ from promptforge.artifact import Artifact, Entry
 from promptforge.compiler.build import Build
 from promptforge.document import Decimal, Document
 from promptforge.emit import emit
-from promptforge.files import digest_of
+from promptforge.files import TEMPORARY, digest_of
 from promptforge.model import Column, Condition, Fact, Project, Table
 
 if TYPE_CHECKING:
@@ -93,21 +92,26 @@ class State:
         if self.head["format"] != _format():
             raise ValueError("another version")
         self._content = content
+        self._tables: dict[str, Table] = {}
         self._ends: dict[str, tuple[int, int]] = {}
         for name, (size, _) in self.head["parts"].items():
             self._ends[name] = start + 1, start + 1 + size
             start += 1 + size
 
     def raw(self, name: str) -> bytes:
-        """A part as it is kept."""
+        """A part as it is kept; it may be damaged."""
         start, end = self._ends[name]
         return self._content[start:end]
 
-    def part(self, name: str) -> Any:
-        """A part's value. Raises UnkeptError when there is none, or it is damaged."""
+    def sound(self, name: str) -> bytes:
+        """A part as it is kept. Raises UnkeptError when there is none, or it is damaged."""
         if name not in self._ends or digest_of(raw := self.raw(name)) != self.head["parts"][name][1]:
             raise UnkeptError(name)
-        return json.loads(raw)
+        return raw
+
+    def part(self, name: str) -> Any:
+        """A part's value. Raises UnkeptError."""
+        return json.loads(self.sound(name))
 
     def rows(self) -> list[Row]:
         """The agents in order."""
@@ -132,6 +136,11 @@ class State:
 
     def table(self, name: str) -> Table:
         """A table as it was. Raises UnkeptError."""
+        if name not in self._tables:
+            self._tables[name] = self._table(name)
+        return self._tables[name]
+
+    def _table(self, name: str) -> Table:
         key, columns, declared, defaults, digest, facts, others = self.part(f"table {name}")
         if _MARKED in self.raw(f"table {name}"):
             facts = unpacked(facts)
@@ -180,21 +189,25 @@ def read_state(root: Path) -> State | None:
 def save(root: Path, head: Mapping[str, Any], parts: Mapping[str, object], last: State | None = None) -> None:
     """Put a state in the place of the last one; parts of that which are not among the new ones are taken over.
 
+    A part that is bytes is no JSON, and kept as it is.
+
     A state that cannot be kept is no loss: the next build is made as a whole.
     """
-    lines = {name: _json(part) for name, part in parts.items()}
+    lines = {name: part if isinstance(part, bytes) else _json(part) for name, part in parts.items()}
     about = {name: (len(line), digest_of(line)) for name, line in lines.items()}
     if last is not None:
         about = {**last.head["parts"], **about}
         lines = {name: lines[name] if name in lines else last.raw(name) for name in about}
     first = _json({**head, "format": _format(), "parts": about})
     place = root / _PLACE
-    temporary = place.with_suffix(f".{os.getpid()}.tmp")
-    with suppress(OSError):
+    temporary = place.with_suffix(f".{os.getpid()}{TEMPORARY}")
+    try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds private facts
         with os.fdopen(handle, "wb") as file:
             file.write(b"\n".join((first, *lines.values())))
         os.replace(temporary, place)
+    except OSError:
+        temporary.unlink(missing_ok=True)
 
 
 def _json(value: object) -> bytes:
@@ -229,6 +242,7 @@ def keep(
         "listeners": _listeners(build),
         "cloud": _cloud(artifact),
         "names": {file: list(document.data) for file, document in knowledge.items()},
+        **{f"text {file}": build.tree.files[file] for file in knowledge},
     }
     try:
         watchers, parts["through"] = _watchers(project)
