@@ -126,7 +126,10 @@ def knowledge() -> Knowledge:
     ports = [{"host": h["name"], "port": p, "service": f"s {p}"} for p in (22, 80, 443) for h in hosts]
     tools = [{"id": f"t{n}", "kind": ["saw", "axe", "file"][n % 3], "size": n, "notes": "x" * n} for n in range(8)]
     places = [{"name": "manor"}, {"name": "barn", "role": "store"}]
-    return {"a.yaml": {"sites": places, "hosts": hosts, "tools": tools[:5]}, "b.yaml": {"ports": ports, "tools": tools[5:]}}
+    return {
+        "a.yaml": {"sites": places, "hosts": hosts, "tools": tools[:5]},
+        "b.yaml": {"ports": ports, "tools": tools[5:]},
+    }
 
 
 def written(value: object) -> str:
@@ -145,7 +148,11 @@ def house(facts: Knowledge) -> dict[str, str]:
             for row in rows:
                 cells = [f"{column}: {written(value)}" for column, value in row.items() if column != "#"]
                 lines += ["  # a word"] * row.get("#", 0)
-                lines += [f"  - {{{', '.join(cells)}}}"] if file == "b.yaml" else [f"  - {cells[0]}", *(f"    {c}" for c in cells[1:])]
+                lines += (
+                    [f"  - {{{', '.join(cells)}}}"]
+                    if file == "b.yaml"
+                    else [f"  - {cells[0]}", *(f"    {c}" for c in cells[1:])]
+                )
         files[f"knowledge/{file}"] = "\n".join(lines) + "\n"
     return files
 
@@ -258,7 +265,9 @@ def change(root: Path, file: str, old: str, new: str) -> None:
 def test_only_the_agents_that_hold_a_fact_are_compiled(root, compiled):
     """An edit of a fact that three agents hold compiles these three, and no other."""
     change(root, "knowledge/b.yaml", '"port": 443, "service": "s 443"', "") if False else None
-    change(root, "knowledge/b.yaml", '{host: "hub", port: 80, service: "s 80"}', '{host: "hub", port: 80, service: "web"}')
+    change(
+        root, "knowledge/b.yaml", '{host: "hub", port: 80, service: "s 80"}', '{host: "hub", port: 80, service: "web"}'
+    )
     assert build_both(root) == (True, ())
     assert sorted(compiled) == ["all", "far", "site", "tight"]
 
@@ -440,7 +449,11 @@ ERRORS = {
     "a secret": ("knowledge/a.yaml", 'notes: "xxx"', "notes: the alarm PIN is 482913"),
     "what a text names": ("knowledge/a.yaml", '- id: "t1"', '- id: "t1b"'),
     "what an unused text names": ("knowledge/a.yaml", '- name: "nas"\n    site: "barn"', '- name: "nas"'),
-    "what a required section shows": ("knowledge/a.yaml", 'site: "barn"\n  - name: "hub"', 'site: "barn"\n  - name: "hub"'),
+    "what a required section shows": (
+        "knowledge/a.yaml",
+        'site: "barn"\n  - name: "hub"',
+        'site: "barn"\n  - name: "hub"',
+    ),
 }
 
 
