@@ -88,20 +88,22 @@ class Document:
         """The line, from 1, of the node at `path`."""
         return (self.positions[self._index(path)] >> SHIFT) + 1
 
-    def item_lines(self, path: Path) -> list[int]:
-        """The lines of the values (of a mapping: of the keys) directly below `path`, in order."""
+    def item_places(self, path: Path) -> list[tuple[int, int]]:
+        """The line and column of the values (of a mapping: of the keys) directly below `path`, in order."""
         container = self._at(path)
         index = self._index(path) + 1
-        lines = []
-        for item in container.values() if isinstance(container, dict) else container:
-            lines.append((self.positions[index] >> SHIFT) + 1)
-            index += size_of(item) + isinstance(container, dict)
-        return lines
+        positions = self.positions
+        keyed = isinstance(container, dict)
+        places = []
+        for item in container.values() if keyed else container:
+            packed = positions[index]
+            places.append(((packed >> SHIFT) + 1, (packed & _COLUMN) + 1))
+            index += (size_of(item) if item.__class__ is dict or item.__class__ is list else 1) + keyed
+        return places
 
-    def item_columns(self, path: Path) -> list[int]:
-        """The columns of the values directly below a list, in order."""
-        count = len(self._at(path))
-        return [(self.positions[self._index((*path, n))] & _COLUMN) + 1 for n in range(count)]
+    def item_lines(self, path: Path) -> list[int]:
+        """The lines of the values (of a mapping: of the keys) directly below `path`, in order."""
+        return [line for line, _ in self.item_places(path)]
 
     def text_start(self, path: Path) -> tuple[int, int]:
         """The file's line of the first line of the text at `path`, and by how much each further line moves on.

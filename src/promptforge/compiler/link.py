@@ -263,7 +263,7 @@ class _Linker:
 
     def sections(self, document: Document, path: Path, form: str) -> tuple[Section, ...]:
         sections = []
-        places = list(zip(document.item_lines(path), document.item_columns(path), strict=True))
+        places = document.item_places(path)
         for number, entry in enumerate(document.data[path[0]]):
             if (*path, number) in document.wrong:
                 continue
