@@ -12,6 +12,12 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+
+from promptforge.cli.main import promptforge
+from promptforge.errors import WriteError
+from promptforge.workbench import disk, edit, incremental
+from promptforge.workbench.forge import forge
+from promptforge.workbench.incremental import forge_again
 from rebuilds import (
     CONFIG,
     FEWSHOT,
@@ -28,12 +34,6 @@ from rebuilds import (
     put,
 )
 from strategies import edits, projects, tree_of, tries
-
-from promptforge.cli.main import promptforge
-from promptforge.errors import WriteError
-from promptforge.workbench import disk, edit, incremental
-from promptforge.workbench.forge import forge
-from promptforge.workbench.incremental import forge_again
 
 PORT = '{host: "hub", port: 80,'
 
@@ -297,6 +297,21 @@ def test_a_warning_is_said_by_a_whole_build(root):
     renumber(root)
     incrementally, diagnostics = build_both(root)
     assert (incrementally, [d.code for d in diagnostics]) == (False, ["PF410"])
+
+
+@pytest.mark.parametrize("note", ["", "  # promptforge: allow PF334 a colocated server"])
+def test_what_an_allowance_silences_stays_silent(root, note):
+    """What stands in a file that was not edited, or in another line of one that was, is still allowed there."""
+    text = (root / "knowledge/a.yaml").read_text(encoding="utf-8")
+    allowed = text.replace('- name: "hub"\n', f'- name: "hub"\n    lan_ip: 8.8.8.8{note}\n')
+    (root / "knowledge/a.yaml").write_text(allowed, encoding="utf-8")
+    if not note:
+        (root / "promptforge.yaml").write_text(CONFIG + "ignore: {PF334: knowledge/a.yaml}\n")
+    assert forge(root, today=TODAY)[1].diagnostics == ()
+    change(root, "knowledge/a.yaml", '- name: "nas"\n    site: "barn"', '- name: "nas"\n    site: "manor"')
+    assert build_both(root) == (True, ())
+    renumber(root)
+    assert build_both(root) == (True, ())
 
 
 def test_a_fact_made_private_leaves_the_cloud(root):

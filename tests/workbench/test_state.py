@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from rebuilds import STATE, TODAY, build_both, change, house, knowledge, put
 
 from promptforge.document import Decimal
 from promptforge.workbench.forge import forge
 from promptforge.workbench.state import UnkeptError, packed, unpacked
+from rebuilds import STATE, TODAY, build_both, change, house, knowledge, put
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def _read_knowledge(root: Path, state: State, inputs: Inputs, rows: list[Row]) -
         delta = _find_delta({name: state.table(name) for name in state.head["tables"] if name in anew}, anew)
     tables = {name: anew[name] if name in anew else state.table(name) for name in state.head["tables"]}
     knowledge = Knowledge(
-        loaded=replace(loaded, knowledge=documents, documents=_Documents({**loaded.documents, **documents})),
+        loaded=replace(loaded, knowledge=documents, documents=_Documents(inputs, {**loaded.documents, **documents})),
         project=replace(project, tables=tables),
         names=names,
         found=[*found, *problems, *more],
@@ -284,10 +284,14 @@ def _parse_into(documents: dict[str, Document], path: str, inputs: Inputs, found
 
 
 class _Documents(dict[str, Document]):
-    """Whoever asks for a document that was not parsed has something to say of it."""
+    """The documents, each parsed when somebody has something to say of it; an allowance in it may silence that."""
+
+    def __init__(self, inputs: Inputs, parsed: Mapping[str, Document]) -> None:
+        super().__init__(parsed)
+        self._inputs = inputs
 
     def __missing__(self, path: str) -> Document:
-        raise UnclearError(f"there is something to say of {path}")
+        return _parse_into(self, path, self._inputs, [])
 
 
 def _order(names: Mapping[str, Sequence[str]]) -> list[str]:

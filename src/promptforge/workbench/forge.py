@@ -161,18 +161,22 @@ def forge(
             root / COMMITTED_LOCK: (committed_lock(artifact, others=_others(root, build, only)).encode("utf-8"), False),
         }
         with Later(lambda: replace_files(root, files)) as writing:
-            report = replace(
-                report,
-                files={p: digest_of(content) for p, (content, _) in files.items()},
-                tokenizers={p: digest_of(p.read_bytes()) for p in build.tokenizer_files},
-                inputs=build.artifact.inputs,
-                dated=build.project.config.stale_after_days is not None,
-            )
+            report = _with_sources(report, build, files)
             if not only and not build.diagnostics:
                 keep(root, build, report, asked=output, today=today, prompts=files[path][0])
             report = replace(report, written=tuple(os.path.relpath(p, root) for p in writing.get()))
-    diff = compare(before, artifact) if before else None
-    return replace(report, diff=diff), build
+    return replace(report, diff=compare(before, artifact) if before else None), build
+
+
+def _with_sources(report: Report, build: Build, files: Mapping[Path, tuple[bytes, bool]]) -> Report:
+    """The report with the digests of what the build was made of, and of what it wrote."""
+    return replace(
+        report,
+        files={path: digest_of(content) for path, (content, _) in files.items()},
+        tokenizers={path: digest_of(path.read_bytes()) for path in build.tokenizer_files},
+        inputs=build.artifact.inputs,
+        dated=build.project.config.stale_after_days is not None,
+    )
 
 
 def _shows_private(artifact: Artifact) -> bool:
