@@ -168,6 +168,9 @@ class TableView:
             self._record.step()
             yield FactView(fact, self._table, self._record)
 
+    def __reversed__(self) -> "Iterator[FactView]":
+        return iter([*self][::-1])
+
     def __len__(self) -> int:
         self._see_all()
         return len(self._table.facts)

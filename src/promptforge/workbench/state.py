@@ -349,7 +349,7 @@ def _watchers(project: Project) -> tuple[dict[str, list[object]], dict[str, dict
                 where = [(one.path, _packed_values(one.values), one.negate) for one in section.where]
                 of_table[id(section.where)] = where, []
             of_table[id(section.where)][1].append((number, at))
-            for condition in section.where:
+            for condition in [one for one in section.where if len(one.path) > 1]:
                 table = project.tables[section.name]
                 for step, column in zip(condition.path, condition.path[1:], strict=False):
                     table = project.tables[table.columns[step].ref]
