@@ -379,10 +379,11 @@ def _where(draw: Any, table: str, facts: list[tuple[str, dict[str, Any]]]) -> di
             own = [fact for name, fact in facts if name == at]
             columns = sorted({column for fact in own for column in fact if "." not in column and " " not in column})
             columns = [column for column in columns if not re.search(r"\s", column)]
+            columns += [column for column in columns if (at, column) in REFS for _ in range(4)]
             step = draw(st.sampled_from(columns))
             steps.append(step)
             target = REFS.get((at, step))
-            if target is None or not any(name == target for name, _ in facts) or draw(st.booleans()):
+            if target is None or not any(name == target for name, _ in facts) or draw(st.integers(0, 3)) == 0:
                 break
             at = target
         known = [fact.get(steps[-1]) for name, fact in facts if name == at]
@@ -406,7 +407,8 @@ def _section(draw: Any, spec: Spec, facts: list[tuple[str, dict[str, Any]]], *, 
         _maybe(draw, section, "tags", st.lists(st.sampled_from(["net", "home"]), min_size=1, unique=True), 3)
         _maybe(draw, section, "as", st.sampled_from(["text", "messages"]))
     else:
-        table = section["table"] = draw(st.sampled_from(sorted({name for name, _ in facts})))
+        tables = sorted({name for name, _ in facts})
+        table = section["table"] = draw(st.sampled_from([*tables, *(t for t in tables if t in ("ports", "zoo"))]))
         where = draw(_where(table, facts))
         if where:
             section["where"] = where
@@ -426,6 +428,8 @@ def sections_of(draw: Any, spec: Spec, facts: list[tuple[str, dict[str, Any]]], 
     """The sections of an agent: mostly the persona first, sometimes elsewhere."""
     made = [draw(_section(spec, facts, required=required)) for _ in range(draw(st.integers(0, 4)))]
     made.insert(draw(st.sampled_from([0, 0, 0, len(made) // 2, len(made)])), "persona")
+    if draw(st.integers(0, 7)) == 7:
+        made.append("persona")
     return made
 
 
@@ -456,8 +460,13 @@ MODELS = {
 
 
 @st.composite
-def projects(draw: Any, *, levels: tuple[str, ...] | None = None, tight: bool | None = None) -> Spec:
-    """A whole project. `levels` are the sensitivities that its facts may carry, `tight` gives it small budgets."""
+def projects(
+    draw: Any, *, levels: tuple[str, ...] | None = None, tight: bool | None = None, barred: bool = False
+) -> Spec:
+    """A whole project. `levels` are the sensitivities that its facts may carry, `tight` gives it small budgets.
+
+    With `barred` its agents may see little, its examples read much, and nothing is required.
+    """
     if levels is None:
         levels = draw(st.sampled_from([(), ("public", "internal"), _LEVELS]))
     if tight is None:
@@ -487,7 +496,21 @@ def projects(draw: Any, *, levels: tuple[str, ...] | None = None, tight: bool | 
     spec["fewshot"] = draw(_fewshot(spec, facts))
     spec["flow"] = draw(st.booleans())
     spec["blocks"] = draw(st.booleans())
+    if barred:
+        _bar(draw, spec, facts)
     return spec
+
+
+def _bar(draw: Any, spec: Spec, facts: list[tuple[str, dict[str, Any]]]) -> None:
+    spec["config"].pop("clearance", None)
+    for agent in spec["agents"].values():
+        agent["model"] = draw(st.sampled_from(["far", "sky"]))
+        sections = agent.setdefault("sections", ["persona"])
+        sections += [draw(_section(spec, facts, required=1000)), {"fewshot": 4}]
+        sections[:] = [s if s == "persona" else {k: v for k, v in s.items() if k != "required"} for s in sections]
+    for number in range(3):
+        texts = {side: f"Say: {draw(_reference(facts, []))}" for side in ("user", "assistant")}
+        spec["fewshot"].setdefault("two.yml", []).append({"id": f"barred-{number}", **texts})
 
 
 # --- from spec to files -----------------------------------------------------------------------------------------------

@@ -79,6 +79,16 @@ def test_a_build_is_read_back_as_it_was(spec: Spec) -> None:
     assert _plain(read_artifact(*_written(artifact))) == _plain(artifact)
 
 
+def test_a_persona_that_is_printed_twice_is_read_back() -> None:
+    """The base prompt comes back with its own line breaks between the two, which are others than in the whole one."""
+    agent = {"name": "a", "persona": "P", "sections": [{"table": "zoo"}, "persona", {"table": "zoo"}, "persona"]}
+    spec: Spec = {"config": {"name": "n"}, "agents": {"a.yaml": agent}, "fewshot": {}, "templates": {}, "schemas": {}}
+    spec |= {"knowledge": {"k.yaml": {"zoo": [{"id": "x"}]}}, "flow": True, "blocks": True}
+    artifact = compiled(spec).artifact
+    assert artifact.entries["a"].variants["base"].system == "P\n\nP"
+    assert _plain(read_artifact(*_written(artifact))) == _plain(artifact)
+
+
 @tries(40)
 @given(projects())
 def test_the_committed_lock_holds_one_digest_an_agent(spec: Spec) -> None:

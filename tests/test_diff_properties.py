@@ -4,13 +4,14 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from promptforge.artifact import Artifact, Entry, lock_text, prompts_text, read_artifact
 from promptforge.compiler.build import Build
 from promptforge.diff import Diff, compare
-from strategies import KEYS, Spec, compiled, edits, facts_of, key_of, projects, tree_of, tries
+from strategies import KEYS, Plain, Spec, compiled, edits, facts_of, key_of, projects, tree_of, tries
 
 
 def _sent(entry: Entry) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -162,6 +163,38 @@ def test_the_facts_named_are_those_that_differ(data: st.DataObject) -> None:
 
 def _shown(value: Any) -> str | None:
     return ", ".join(value) if isinstance(value, list) else value
+
+
+def _zoo(fact: dict[str, Any], sections: list[Any]) -> Spec:
+    agent = {"name": "a", "persona": "P", "sections": ["persona", *sections]}
+    parts: Spec = {"fewshot": {}, "schemas": {}, "flow": True, "blocks": True}
+    texts = {"t.j2": "{% if zoo['x'].alpha %}yes{% else %}no{% endif %} {{ zoo['x'].alpha == 7 }}\n"}
+    knowledge = {"k.yaml": {"zoo": [{"id": "x", **fact}, {"id": "y"}]}}
+    return parts | {"config": {"name": "n"}, "agents": {"a.yaml": agent}, "templates": texts, "knowledge": knowledge}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "section"),
+    [
+        ({"alpha": 1, "beta": 2}, {"beta": 2, "alpha": 1}, {"table": "zoo"}),
+        ({"alpha": True}, {"alpha": "true"}, {"table": "zoo", "where": {"alpha": True}}),
+        ({"alpha": [True]}, {"alpha": ["true"]}, {"table": "zoo", "where": {"alpha": True}}),
+        ({"alpha": False}, {"alpha": "false"}, {"template": "t.j2"}),
+        ({"alpha": 7}, {"alpha": "7"}, {"template": "t.j2"}),
+        ({"alpha": Plain("1.10")}, {"alpha": Plain("1.1")}, {"table": "zoo"}),
+        ({"alpha": None}, {"alpha": ""}, {"table": "zoo", "columns": ["id"], "where": {"alpha": None}}),
+        ({"alpha": ["a", "b"]}, {"alpha": "a, b"}, {"table": "zoo", "columns": ["id"], "where": {"alpha": "a"}}),
+    ],
+)
+def test_facts_that_print_alike_are_told_apart(one: Any, other: Any, section: Any) -> None:
+    """The order of columns, and a text that looks like another kind of value, are changes where a prompt feels them."""
+    before, after = compiled(_zoo(one, [section])), compiled(_zoo(other, [section]))
+    assert not before.errors
+    assert not after.errors
+    diff = compare(before.artifact, after.artifact)
+    assert [(fact.table, fact.key, fact.change) for fact in diff.facts] == [("zoo", "x", "changed")]
+    assert [(agent.name, agent.because) for agent in diff.agents] == [("a", ("zoo/x",))]
+    assert compare(_reread(before), after.artifact) == diff
 
 
 @tries(60)

@@ -213,6 +213,8 @@ def test_an_interrupt_while_waiting_for_another_build(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         waiting = subprocess.Popen(_command(root, "build"), stderr=subprocess.PIPE, text=True)
         _until(lambda: _holds_open(waiting.pid, root / ".promptforge/lock"))
+        time.sleep(1)  # time enough for a whole build, did it not wait
+        assert waiting.poll() is None
         waiting.send_signal(signal.SIGINT)
         assert waiting.communicate(timeout=30)[1].strip() == "interrupted"
         assert waiting.returncode == 130

@@ -39,6 +39,7 @@ from strategies import (
     fact_lines,
     facts_of,
     key_of,
+    nasty,
     projects,
     tree_of,
     tries,
@@ -341,7 +342,7 @@ def _one_table(facts: list[dict[str, Any]], **section: Any) -> Spec:
         "name": "n",
         "models": {},
         "ignore": dict.fromkeys(IGNORED, "*"),
-        "budget": 10**6,
+        "budget": 50000,
         "clearance": {"cloud": "private"},
     }
     knowledge = {"k.yaml": {"logs": facts}}
@@ -383,8 +384,11 @@ def test_any_unquoted_word_is_printed_as_it_was_written(written: str) -> None:
 
 _characters = st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0\ue000\ue001")
 _anything = st.text(_characters, max_size=20)
+_pieces = st.sampled_from(["|", "\\", "\\|", "\\\\|", "`", '"', ",", ", ", ": ", "\n", "a", " "])
 _wild = st.one_of(
     _anything,
+    nasty,
+    st.lists(_pieces, max_size=5).map("".join),
     st.text(st.sampled_from("|\\`\"',:#\n\r\t\x0b\x0c\x85\u2028 ab<[/]>-{%}"), max_size=12),
     st.sampled_from(PLAINS).map(Plain),
     st.none(),
@@ -479,7 +483,7 @@ def _marked(spec: Spec) -> tuple[Spec, dict[str, tuple[str, str]]]:
 
 
 @tries(120)
-@given(projects(levels=("public", "private"), tight=False))
+@given(projects(levels=("public", "private"), tight=False, barred=True))
 def test_nothing_above_the_clearance_reaches_a_prompt(spec: Spec) -> None:
     """By tables, references, templates, examples, loops, tests or counts: no word of such a fact is ever printed."""
     marked, marks = _marked(spec)
@@ -499,7 +503,7 @@ _SECRETIVE = ("notes", "role", "os", "service", "kind", "alpha", "beta", "countr
 
 
 @tries(120)
-@given(projects(levels=("internal", "private"), tight=False), st.data())
+@given(projects(levels=("internal", "private"), tight=False, barred=True), st.data())
 def test_what_is_above_the_clearance_changes_no_byte(spec: Spec, data: st.DataObject) -> None:
     """Whatever the values of a private fact become, an agent that may not see it gets the same prompt, or an error."""
     other = copy.deepcopy(spec)
@@ -520,6 +524,135 @@ def test_what_is_above_the_clearance_changes_no_byte(spec: Spec, data: st.DataOb
         if entry.clearance != "private":
             event("an agent with a lower clearance")
             assert _whole(entry.enriched) == _whole(after.artifact.entries[name].enriched)
+
+
+_LOOKS = {
+    "print": "{{ hosts['mini'].os }}",
+    "print by key": "{{ hosts['mini']['os'] }}",
+    "print by search": "{{ one('hosts', os='tin').role }}",
+    "print through a name": "{% set h = hosts['mini'] %}{{ h.os }}",
+    "print in a macro": "{% macro m(h) %}{{ h.os }}{% endmacro %}{{ m(hosts['mini']) }}",
+    "print a part": "{{ hosts['mini'].os[0] }}",
+    "print a length": "{{ hosts['mini'].os | length }}",
+    "test": "{% if hosts['mini'].os %}a{% endif %}",
+    "test for none": "{{ hosts['mini'].os is none }}",
+    "test for defined": "{{ hosts['mini'].os is defined }}",
+    "compare": "{% if hosts['mini'].os == 'tin' %}a{% endif %}",
+    "compare facts": "{% if one('hosts', os='tin') == hosts['nas'] %}a{% endif %}",
+    "compare facts the other way": "{% if hosts['nas'] != one('hosts', os='tin') %}a{% endif %}",
+    "find among facts": "{% if one('hosts', os='tin') in [hosts['nas']] %}a{% endif %}",
+    "key of a mapping": "{{ {hosts['nas']: 'a'}.get(one('hosts', os='tin'), 'b') }}",
+    "conditional": "{{ 'a' if hosts['mini'].os else 'b' }}",
+    "count": "{{ hosts | length }}",
+    "test a table": "{% if hosts %}a{% endif %}",
+    "loop": "{% for h in hosts %}{{ h.name }}{% endfor %}",
+    "loop with a filter": "{% for h in hosts if h.os == 'tin' %}a{% endfor %}",
+    "loop and count": "{% for h in hosts %}{{ loop.index }}{% endfor %}",
+    "map": "{{ hosts | map(attribute='name') | join(' ') }}",
+    "select": "{{ hosts | selectattr('os', 'equalto', 'tin') | list | length }}",
+    "reject": "{{ hosts | rejectattr('os') | list | length }}",
+    "first": "{{ (hosts | first).name }}",
+    "last": "{{ (hosts | last).name }}",
+    "sort": "{{ (hosts | sort(attribute='name') | first).name }}",
+    "group": "{% for os, all in hosts | groupby('name') %}a{% endfor %}",
+    "unique": "{{ [hosts['mini'], hosts['nas']] | unique | list | length }}",
+    "minimum": "{{ (hosts | min(attribute='name')).name }}",
+    "list": "{{ (hosts | list)[1].name }}",
+    "batch": "{{ (hosts | batch(2) | first | first).name }}",
+    "unpack": "{% set a, b = hosts %}{{ b.name }}",
+    "include": "{% include 'look.j2' %}",
+    "import": "{% from 'macro.j2' import look with context %}{{ look() }}",
+    "a reference that leads there": "{{ hosts[ports['nas:1'].beside].os }}",
+}
+"""Ways in which a text may look at a private fact: each of them says something of it."""
+
+
+def _looking(text: str, *, named: bool) -> Build:
+    """A project whose cloud agent is given an example, and whose second one a template, with a text that looks."""
+    hosts = {
+        "mini": {"os": "tin", "role": "hub", "sensitivity": "private"},
+        "nas": {"os": "zinc", "role": "files", "sensitivity": "public"},
+    }
+    example = {"id": "look", "user": "Well?", "assistant": f"So: {text}"} | ({"agents": ["a"]} if named else {})
+    spec: Spec = {
+        "config": {"name": "n", "models": MODELS, "ignore": dict.fromkeys(IGNORED, "*")},
+        "knowledge": {"k.yaml": {"hosts": hosts, "ports": [{"host": "nas", "port": 1, "beside": "mini"}]}},
+        "agents": {
+            "a.yaml": {"name": "a", "model": "far", "persona": "P", "sections": ["persona", {"fewshot": 3}]},
+            "b.yaml": {"name": "b", "model": "far", "persona": "P", "sections": ["persona", {"template": "t.j2"}]},
+            "c.yaml": {"name": "c", "model": "near", "persona": "P", "sections": ["persona", {"fewshot": 3}]},
+        },
+        "fewshot": {"f.yaml": [example]},
+        "templates": {
+            "t.j2": f"So: {text}\n",
+            "look.j2": "{{ hosts['mini'].os }}",
+            "macro.j2": "{% macro look() %}{{ hosts['mini'].os }}{% endmacro %}",
+        },
+        "schemas": {},
+        "flow": True,
+        "blocks": True,
+    }
+    return compiled(spec)
+
+
+@pytest.mark.parametrize("way", _LOOKS)
+def test_every_way_to_look_at_a_private_fact_is_seen(way: str) -> None:
+    """An example for all is left out and listed, a named one and a template are errors, and home sees it all."""
+    build = _looking(_LOOKS[way], named=False)
+    entries = build.artifact.entries
+    assert [d.code for d in build.errors] == ["PF501"]
+    assert [(cut.what, cut.why) for cut in entries["a"].enriched.cuts] == [("example:look", "clearance")]
+    assert "So:" not in _whole(entries["a"].enriched) + _whole(entries["b"].enriched)
+    assert "So:" in entries["c"].enriched.system
+    build = _looking(_LOOKS[way], named=True)
+    assert [d.code for d in build.errors] == ["PF501", "PF501"]
+    assert "So:" not in _whole(build.artifact.entries["a"].enriched)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'mini' in hosts }}",
+        "{% set h = one('hosts', os='tin') %}a",
+        "{{ one('hosts', os='zinc').role }}",
+        "{{ ports['nas:1'].beside }}",
+    ],
+)
+def test_a_search_alone_shows_nothing(text: str) -> None:
+    """Passing a private fact by in a search, or finding it and looking no further, is no leak."""
+    build = _looking(text, named=True)
+    assert build.errors == ()
+    assert "So:" in build.artifact.entries["a"].enriched.system
+    assert "So:" in build.artifact.entries["b"].enriched.system
+
+
+@pytest.mark.parametrize("wanted", ["manor", ["manor", None], None, {"not": "cave"}, {"not": None}])
+@pytest.mark.parametrize("path", ["host.site", "host.site.role", "host"])
+def test_what_a_where_leads_through_counts(path: str, wanted: Any) -> None:
+    """A row chosen through a private fact is left out and listed; in a required section it is an error."""
+    sites = [{"name": "manor", "role": "manor"}, {"name": "cave", "role": "cave"}]
+    hosts = [
+        {"name": "mini", "site": "manor", "sensitivity": "private"},
+        {"name": "nas", "site": "cave", "sensitivity": "private"},
+        {"name": "pi", "sensitivity": "private"},
+        {"name": "hub", "site": "manor"},
+        {"name": "den", "site": "cave"},
+        {"name": "bare"},
+    ]
+    ports = [{"host": host["name"], "port": number} for number, host in enumerate(hosts, 1)]
+    section = {"table": "ports", "where": {path: wanted}}
+    agent = {"name": "a", "model": "far", "persona": "P", "sections": ["persona", section]}
+    spec = _one_table([{"first": "k"}])
+    spec["knowledge"]["k.yaml"] |= {"sites": sites, "hosts": hosts, "ports": ports}
+    spec["agents"]["a.yaml"] = agent
+    spec["config"] |= {"models": MODELS, "clearance": {}}
+    build = compiled(spec)
+    assert not build.errors
+    _check_section(spec, build.artifact.entries["a"], 1, section)
+    section["required"] = True
+    matching = _naive(spec, section)
+    leaks = [fact for fact, passed in matching if any(f.get("sensitivity") == "private" for f in passed)]
+    assert len([d for d in compiled(spec).errors if d.code == "PF501"]) == len(leaks)
 
 
 # --- what a section holds, against a plain reading of the design ------------------------------------------------------
@@ -600,7 +733,7 @@ def _columns(table: str, facts: list[dict[str, Any]]) -> list[str]:
 
 
 @tries(150)
-@given(projects(tight=False))
+@given(st.one_of(projects(tight=False), projects(tight=False, levels=("public", "private"), barred=True)))
 def test_a_section_holds_what_the_design_says(spec: Spec) -> None:
     """`where`, clearance and default columns agree with a plain reading of design 3.4, row for row."""
     build = compiled(spec)
@@ -624,7 +757,6 @@ def _check_section(spec: Spec, entry: Entry, number: int, section: dict[str, Any
 
     shown = [fact for fact, passed in matching if visible((fact, passed))]
     withheld = [fact for fact, passed in matching if not visible((fact, passed))]
-    event(f"shown {min(len(shown), 2)}, withheld {min(len(withheld), 2)}")
     assert [s.facts[0] for s in own if s.kind == "row"] == [f"{table}/{key_of(table, f)}" for f in shown]
     cuts = [cut.what for cut in entry.enriched.cuts if cut.section == number]
     assert cuts == [f"{table}/{key_of(table, f)}" for f in withheld]
@@ -649,7 +781,7 @@ def _check_columns(entry: Entry, own: list[Segment], columns: list[str], form: s
 
 
 @tries(100)
-@given(projects(tight=False))
+@given(st.one_of(projects(tight=False), projects(tight=False, levels=("public", "private"), barred=True)))
 def test_the_first_examples_with_a_tag_are_taken(spec: Spec) -> None:
     """`fewshot: N` takes the first N for this agent with any of its tags; one that is withheld is listed instead."""
     build = compiled(spec)

@@ -383,7 +383,9 @@ e: 'several
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
+_lines = st.text(st.sampled_from(" \tab:#-|>'\"\\é{}[]%&*!?,"), max_size=6)
 _texts = st.one_of(
+    st.lists(_lines, min_size=2, max_size=5).map("\n".join),
     st.text(st.characters(codec="utf-8"), max_size=30),
     st.text(st.sampled_from(" \n\tab:#-|>'\"\\é\x85\u2028\ufeff{}[]%&*!?,"), max_size=30),
     st.sampled_from(TEXTS),
