@@ -23,6 +23,7 @@ from promptforge.compiler.load import read_project
 from promptforge.console.diagnostics import as_text, counts
 from promptforge.console.terminal import Painter
 from promptforge.source import Code, codes
+from promptforge.workbench.check import check
 
 CASES = Path(__file__).parent / "cases"
 BAD = sorted(path for path in (CASES / "bad").iterdir() if path.is_dir())
@@ -57,10 +58,11 @@ def test_check_says_of_a_bad_project_exactly_what_is_expected(folder, capsys, mo
     printed = capsys.readouterr().out
     assert matches(folder / "expected.txt", printed), printed
 
-    build = compiled(folder)
-    found = build.diagnostics
-    assert printed.startswith(f"{as_text(found, build.source_line, Painter(colour=False))}\n{counts(found)} in ")
-    assert exit_code == (1 if build.errors else 0)
+    checked = check(read_project(folder), today=TODAY)
+    found = checked.diagnostics
+    text = as_text(found, checked.build.source_line, Painter(colour=False))
+    assert printed.startswith(f"{text}\n{counts(found)} in ")
+    assert exit_code == (1 if checked.errors else 0)
     assert folder.name.split("-")[0].upper() in {d.code for d in found}
 
 

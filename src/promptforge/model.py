@@ -198,6 +198,10 @@ class Rendered:
     """Of a template with references: the line of the template that each line of the text comes from."""
     of_agent: bool = False
     """Whether it used `agent`, so that it may differ from agent to agent."""
+    printed: tuple[tuple[str, str], ...] = ()
+    """(fact id, column) of the values that stand in the text; not those that were only looked up by, or tested."""
+    used: tuple[tuple[str, str], ...] = ()
+    """(fact id, column) of every value that was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

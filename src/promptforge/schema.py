@@ -356,6 +356,8 @@ def _value_problem(problem: Any) -> tuple[str, str]:
         case "maximum":
             return f"{subject} is {value}, over the greatest value {argument}", "lower it"
         case "minLength" | "minItems":
+            if value:
+                return f"{subject} has {len(value)} of at least {argument}", "add what is missing"
             return f"{subject} is empty", "write something"
         case "pattern":
             about = problem.schema.get("description", "")

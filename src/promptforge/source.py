@@ -53,11 +53,14 @@ class Diagnostic:
     hint: str = ""
     related: tuple[tuple[Span, str], ...] = ()
     """Other places that belong to it, each with a word: "first defined here"."""
+    strict: bool = False
+    """Whether a warning is taken for an error (`check --strict`)."""
 
     @property
     def severity(self) -> Severity:
         """Errors change the exit code; warnings and notes do not."""
-        return codes()[self.code].severity
+        severity = codes()[self.code].severity
+        return "error" if self.strict and severity == "warning" else severity
 
 
 @cache

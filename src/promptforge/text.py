@@ -13,7 +13,7 @@ from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from promptforge.model import Project, Rendered, Text, written
+from promptforge.model import Fact, Project, Rendered, Text, written
 from promptforge.source import did_you_mean
 from promptforge.views import AgentView, FactView, Record, RuntimeName, TableView, TextError, Unset, find_one
 
@@ -154,11 +154,16 @@ class Renderer:
             environment.filters.pop(name, None)
         self._compiled: dict[str, jinja2.Template] = {}
 
-    def render(self, text: Text, *, agent: tuple[str, str | None] = ("", None), **extra: object) -> Rendered:
-        """The text with its references filled in. Raises TextError."""
+    def render(
+        self, text: Text, *, agent: tuple[str, str | None] = ("", None), fact: Fact | None = None, **extra: object
+    ) -> Rendered:
+        """The text with its references filled in; `fact` is what it calls so. Raises TextError."""
         if text.literal:
             return Rendered(text=text.source)
         record = Record()
+        if fact is not None:
+            record.reads[fact.id] = None
+            extra = {**extra, "fact": FactView(fact, self._tables[fact.table], record)}
         if text.file and not text.path:
             record.reads[f"template:{text.file}"] = None
         self._environment.loaded = []
@@ -174,6 +179,8 @@ class Renderer:
             reads=tuple(record.reads),
             lines=lines,
             of_agent=record.of_agent,
+            printed=record.printed(rendered),
+            used=tuple(record.used),
         )
 
     def _generate(self, source: str, context: Mapping[str, object]) -> str:

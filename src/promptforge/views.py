@@ -6,6 +6,7 @@ shows nothing of it; reading a column, looping and counting do.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from promptforge.model import Fact, Table, canonical, written
 from promptforge.source import did_you_mean
@@ -39,12 +40,41 @@ class Record:
     reads: dict[str, None] = field(default_factory=dict)
     of_agent: bool = False
     steps: int = 0
+    used: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    """(fact id, column) to its value and how often it was read, other than to look another fact up by it."""
 
     def step(self, count: int = 1) -> None:
         """Count items that the text runs through; raises TextError when they are too many."""
         self.steps += count
         if self.steps > MAX_STEPS:
             raise TextError("PF405", f"the text runs through more than {MAX_STEPS:,} items", hint="loop over less")
+
+    def use(self, fact: str, column: str, value: object) -> None:
+        """Note that a value was read."""
+        known = self.used.setdefault((fact, column), [value, 0])
+        known[1] += 1
+
+    def look_up(self, wanted: object) -> None:
+        """Note that a fact is looked up by this very value: it was read as a step on the way, not as an answer."""
+        for known in reversed(self.used.values()):
+            value = known[0]
+            if known[1] > 0 and any(one is wanted for one in (value if isinstance(value, list) else [value])):
+                known[1] -= 1
+                return
+
+    def printed(self, text: str) -> tuple[tuple[str, str], ...]:
+        """The values that were read and stand in the text."""
+        if not self.used:
+            return ()
+        folded = text.casefold()
+        return tuple(place for place, (value, times) in self.used.items() if times > 0 and _stands(value, folded))
+
+
+def _stands(value: object, folded: str) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_stands(one, folded) for one in value)
+    words = written(value).strip().casefold()
+    return bool(words) and words in folded
 
 
 class Unset:
@@ -117,6 +147,8 @@ class FactView:
         self._record.seen[fact.id] = fact
         if name in table.columns:
             value = fact.values.get(str(name))
+            if value is not None:
+                self._record.use(fact.id, str(name), value)
             return Unset(f"the column '{name}' of {table.name} '{fact.key}'") if value is None else value
         hint = did_you_mean(str(name), table.columns)
         raise TextError(_code("PF303", table), f"{table.name} has no column '{name}'", hint=hint)
@@ -149,6 +181,7 @@ class TableView:
 
     def _find(self, key: object) -> Fact | None:
         fact = self._table.by_key.get(written(key))
+        self._record.look_up(key)
         self._record.reads[fact.id if fact else f"{self._table.name}/{written(key)}"] = None
         return fact
 
@@ -222,7 +255,8 @@ def find_one(tables: Mapping[str, Table], record: Record, table: object, wanted:
     found = tables[table]
     if not wanted:
         raise TextError("PF403", f"one('{table}') says not which", hint=f"one('{table}', {found.key[0]}='…')")
-    for column in wanted:
+    for column, value in wanted.items():
+        record.look_up(value)
         if column not in found.columns:
             hint = did_you_mean(column, found.columns)
             raise TextError(_code("PF303", found), f"{table} has no column '{column}'", hint=hint)

@@ -14,7 +14,7 @@ from promptforge.errors import UsageError
 if TYPE_CHECKING:
     from promptforge.compiler.build import Build
     from promptforge.console.terminal import Painter
-    from promptforge.model import Project
+    from promptforge.workbench.check import Checked
     from promptforge.workbench.forge import Report
     from promptforge.workbench.fresh import Seen, Shown
     from promptforge.workbench.impact import Impact
@@ -24,23 +24,24 @@ __all__ = ["build", "check", "diff", "explain"]
 
 @click.command()
 @format_option("text", "json", "github", "sarif")
+@click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @click.option("--explain", "code", metavar="CODE", help="Show the page of a code: PF302.")
 @click.pass_context
-def check(ctx: click.Context, form: str, code: str | None) -> int:
+def check(ctx: click.Context, form: str, strict: bool, code: str | None) -> int:
     """Say everything that is wrong in the project's files, at once.
 
     Exit code 1 when anything is an error; warnings and notes do not change it.
     """
-    from promptforge.compiler.build import compile_project
     from promptforge.compiler.load import read_project
     from promptforge.console import diagnostics as show
     from promptforge.console.terminal import painter, print_json, print_text
+    from promptforge.workbench.check import check as check_project
 
     if code is not None:
         return _explain_code(code, form)
     root = find_project(ctx)
-    build = compile_project(read_project(root), today=today(), thorough=True)
-    found = build.diagnostics
+    checked = check_project(read_project(root), today=today(), strict=strict)
+    found = checked.diagnostics
     if form == "json":
         print_json(show.as_json(found))
     elif form == "sarif":
@@ -50,9 +51,9 @@ def check(ctx: click.Context, form: str, code: str | None) -> int:
     else:
         paint = painter()
         if found:
-            print_text(show.as_text(found, build.source_line, paint))
-        print_text(_verdict(build.project, show.counts(found)))
-    return 1 if build.errors else 0
+            print_text(show.as_text(found, checked.build.source_line, paint))
+        print_text(_verdict(checked, show.counts(found)))
+    return 1 if checked.errors else 0
 
 
 def _within_repository(root: Path) -> str:
@@ -63,13 +64,14 @@ def _within_repository(root: Path) -> str:
     return ""
 
 
-def _verdict(project: "Project", counts: str) -> str:
+def _verdict(checked: "Checked", counts: str) -> str:
     from promptforge.console.terminal import plural
 
+    project = checked.build.project
     facts = sum(len(table.facts) for table in project.tables.values())
-    size = ", ".join(
-        (plural(len(project.agents), "agent"), plural(facts, "fact"), plural(len(project.examples), "example"))
-    )
+    cases = sum(len(suite.cases) for suite in checked.suites.suites.values())
+    parts = [plural(len(project.agents), "agent"), plural(facts, "fact"), plural(len(project.examples), "example")]
+    size = ", ".join([*parts, plural(cases, "case")] if cases else parts)
     return f"{counts} in {size}" if counts else f"fine: {size}"
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from promptforge.compiler.builtin import RESERVED
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.tables import make_tables
+from promptforge.compiler.where import conditions
 from promptforge.document import Document, Path
 from promptforge.files import CONFIG
 from promptforge.model import (
@@ -326,36 +327,9 @@ class _Linker:
         return tuple(dict.fromkeys(kept))
 
     def _where(self, document: Document, path: Path, table: Table, where: Mapping[str, Any]) -> tuple[Condition, ...]:
-        conditions = []
-        for name, wanted in where.items():
-            steps = tuple(name.split("."))
-            if not self._where_resolves(document, (*path, "where", name), table, steps):
-                continue
-            negate = isinstance(wanted, dict)
-            value = wanted["not"] if isinstance(wanted, dict) else wanted
-            values = tuple(value) if isinstance(value, list) else (value,)
-            conditions.append(Condition(path=steps, values=values, negate=negate))
-        return tuple(conditions)
-
-    def _where_resolves(self, document: Document, path: Path, table: Table, steps: tuple[str, ...]) -> bool:
-        current = table
-        for number, step in enumerate(steps):
-            column = current.columns.get(step)
-            if column is None and current.partial:
-                return False
-            if column is None:
-                message = f"{current.name} has no column '{step}'"
-                self.say("PF303", document.span(path, key=True), message, did_you_mean(step, current.columns))
-                return False
-            if number == len(steps) - 1:
-                return True
-            if not column.ref or column.ref not in self.tables:
-                message = f"'{step}' of {current.name} refers to no table, so nothing follows it"
-                refs = [name for name, c in current.columns.items() if c.ref in self.tables]
-                self.say("PF303", document.span(path, key=True), message, did_you_mean(step, refs))
-                return False
-            current = self.tables[column.ref]
-        return True
+        kept, found = conditions(self.tables, document, (*path, "where"), table.name, where)
+        self.found.extend(found)
+        return kept
 
     def examples(self, agents: Mapping[str, Agent], others: frozenset[str]) -> tuple[Example, ...]:
         examples: dict[str, Example] = {}

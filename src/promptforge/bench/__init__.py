@@ -1,0 +1,1 @@
+"""Suites, scores, runs and what they show. Never imports the compiler."""

@@ -1,0 +1,131 @@
+"""The suites of a project: read against what the compiler makes of its knowledge, and judged as `check` does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from promptforge.bench.cases import Case, Suite
+from promptforge.bench.shown import GivenAway, given_away, show
+from promptforge.bench.suite import read_suites
+from promptforge.compiler.allow import settle
+from promptforge.compiler.build import Build
+from promptforge.compiler.choose import Chooser
+from promptforge.compiler.load import Loaded
+from promptforge.compiler.where import conditions
+from promptforge.document import Document
+from promptforge.files import CONFIG
+from promptforge.source import Diagnostic, ordered
+from promptforge.text import Renderer
+from promptforge.yamlio import parse
+
+__all__ = ["Suites", "judge_suites", "load_suites"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suites:
+    """The suites of a project, and what is wrong with them."""
+
+    suites: Mapping[str, Suite] = field(default_factory=dict)
+    """By name, in the order of the files."""
+    given_away: Mapping[str, Mapping[str, GivenAway]] = field(default_factory=dict)
+    """By suite and case; those with a reason of their own (`shown`) are among them."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """By suite how many generated cases were left out, because an example gives them away."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """By place; those that an allowance silences are not among them."""
+
+
+def load_suites(build: Build, *, thorough: bool = False) -> Suites:
+    """The suites of the files that a build was made of. `thorough` also looks for unused allowances."""
+    documents, found = _documents(build)
+    if not documents and not found:
+        return Suites()
+    project = build.project
+    chooser = Chooser(project)
+    renderer = Renderer(project)
+    suites, problems = read_suites(
+        documents,
+        project,
+        renderer,
+        agents=_agents(build),
+        conditions=lambda document, path, table, where: conditions(project.tables, document, path, table, where),
+        select=lambda table, where: [
+            project.tables[table].facts[n] for n in chooser.matching(project.tables[table], where)
+        ],
+    )
+    found += problems
+    shown = list(show(project.examples, renderer))
+    away = {suite.name: given_away(suite.cases, shown) for suite in suites}
+    kept, dropped = {}, {}
+    for suite in suites:
+        found += _said(suite, away[suite.name])
+        cases = tuple(case for case in suite.cases if not (case.generated and case.id in away[suite.name]))
+        dropped[suite.name] = len(suite.cases) - len(cases)
+        kept[suite.name] = replace(suite, cases=cases)
+    settled = _settled(build, documents, found, thorough)
+    return Suites(suites=kept, given_away=away, dropped=dropped, diagnostics=settled)
+
+
+def _agents(build: Build) -> set[str]:
+    """The names of all agents, those of a wrong shape included: their cases are not to blame."""
+    shaped = [d.data for file, d in build.documents.items() if file.startswith("agents/") and isinstance(d.data, dict)]
+    return {*build.project.agents, *(str(data["name"]) for data in shaped if "name" in data)}
+
+
+def _documents(build: Build) -> tuple[dict[str, Document], list[Diagnostic]]:
+    documents: dict[str, Document] = {}
+    found: list[Diagnostic] = []
+    for path in build.tree.under("suites"):
+        document, problems = parse(path, build.tree.files[path])
+        found += problems
+        if document is not None:
+            documents[path] = document
+    return documents, found
+
+
+def _said(suite: Suite, away: Mapping[str, GivenAway]) -> list[Diagnostic]:
+    """What is said of the written cases that are given away, and of those that only claim to be."""
+    found = []
+    for case in suite.cases:
+        if case.generated:
+            continue
+        reason = away.get(case.id)
+        if reason and not case.shown:
+            found.append(_given_away(case, reason))
+        if case.shown and not reason:
+            message = f"the case '{case.id}' is `shown`, but no example gives it away"
+            found.append(Diagnostic(code="PF711", span=case.span, message=message, hint="delete the line `shown:`"))
+    return found
+
+
+def _given_away(case: Case, reason: GivenAway) -> Diagnostic:
+    message = f"the case '{case.id}' is given away by the example '{reason.example}': {reason.why}"
+    hint = "ask for something else, change the example, or say `shown: reason`; until then it does not count"
+    related = ((reason.span, "the example"),)
+    return Diagnostic(code="PF710", span=case.span, message=message, hint=hint, related=related)
+
+
+def _settled(
+    build: Build, documents: Mapping[str, Document], found: Sequence[Diagnostic], thorough: bool
+) -> tuple[Diagnostic, ...]:
+    loaded = Loaded(
+        config=build.documents.get(CONFIG),
+        knowledge={},
+        agents={},
+        fewshot={},
+        schemas={},
+        templates={},
+        documents=documents,
+    )
+    return settle(ordered(found), loaded, build.project.config, thorough=thorough)
+
+
+def judge_suites(build: Build, suites: Suites) -> tuple[Diagnostic, ...]:
+    """All diagnostics of a project and of its suites; an `ignore` counts as unused only where neither uses it."""
+    unused = {d for d in suites.diagnostics if _is_unused_ignore(d)}
+    of_build = [d for d in build.diagnostics if not _is_unused_ignore(d) or not suites.suites or d in unused]
+    known = set(of_build)
+    return ordered([*of_build, *(d for d in suites.diagnostics if not _is_unused_ignore(d) or d in known)])
+
+
+def _is_unused_ignore(diagnostic: Diagnostic) -> bool:
+    return diagnostic.code in ("PF601", "PF603") and diagnostic.span.file == CONFIG
