@@ -20,7 +20,14 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "build": ("prompts", "Compile the prompts of all agents."),
         "diff": ("prompts", "Show what changed in the knowledge, and whom it touches."),
         "explain": ("prompts", "Show where each line of a prompt comes from."),
+        "ask": ("measure", "Try a compiled prompt by hand."),
         "doctor": ("start", "Look whether models, keys and tokenizers are in order."),
+    },
+    "Measure": {
+        "bench": ("measure", "Ask a suite's questions with and without the knowledge."),
+        "compare": ("judge", "Say whether one run, variant or file of scores is better than another."),
+        "report": ("judge", "Write a run's page: one HTML file."),
+        "history": ("measure", "List, export, import and prune runs and answers."),
     },
 }
 """Group to command to (module, one line)."""
@@ -78,7 +85,7 @@ def promptforge(ctx: click.Context, folder: str | None) -> None:
 
 
 def main() -> None:
-    """The console script. Exit codes: 0 fine, 1 a diagnostic says no, 2 wrong usage, 130 interrupted."""
+    """The console script. Exit codes: 0 fine, 1 a diagnostic or a verdict says no, 2 wrong usage, …; see errors.py."""
     # A command makes many values and hardly a cycle, and ends: collecting and taking them apart is time for nothing.
     gc.disable()
     code = _run()

@@ -10,7 +10,17 @@ from typing import TextIO
 
 from promptforge.errors import PromptforgeError
 
-__all__ = ["Painter", "columns", "painter", "plural", "print_error", "print_json", "print_text", "status"]
+__all__ = [
+    "Painter",
+    "columns",
+    "painter",
+    "plural",
+    "print_error",
+    "print_json",
+    "print_piece",
+    "print_text",
+    "status",
+]
 
 _STYLES = {"red": "31", "yellow": "33", "blue": "34", "cyan": "36", "green": "32", "bold": "1", "dim": "2"}
 
@@ -47,6 +57,11 @@ def print_text(text: str) -> None:
     """A result. What a terminal would obey is shown instead."""
     text = _UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
     _write(sys.stdout, text if text.endswith("\n") or not text else text + "\n")
+
+
+def print_piece(text: str) -> None:
+    """A piece of a result, as it comes."""
+    _write(sys.stdout, _UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text))
 
 
 def print_json(value: object) -> None:

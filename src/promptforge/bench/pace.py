@@ -1,0 +1,45 @@
+"""How many requests are in flight at once: fixed, or found out by trying (AIMD, with Retry-After obeyed)."""
+
+import threading
+import time
+
+__all__ = ["Pace"]
+
+
+class Pace:
+    """A gate for one model. Additive increase after a round of successes, halved on a refusal; never below one."""
+
+    def __init__(self, start: int, *, most: int | None = None) -> None:
+        self._limit = float(start)
+        self._most = start if most is None else most
+        self._in_flight = 0
+        self._not_before = 0.0
+        self._changed = threading.Condition()
+
+    @property
+    def limit(self) -> int:
+        """How many may be in flight now."""
+        return int(self._limit)
+
+    def enter(self, stop: threading.Event) -> bool:
+        """Wait for a place; false when `stop` was set meanwhile."""
+        with self._changed:
+            while not stop.is_set():
+                wait_s = self._not_before - time.monotonic()
+                if wait_s <= 0 and self._in_flight < self.limit:
+                    self._in_flight += 1
+                    return True
+                self._changed.wait(min(max(wait_s, 0.05), 0.5))
+            return False
+
+    def leave(self, *, refused: bool = False, retry_after_s: float | None = None) -> None:
+        """Give the place back. `refused`: the server asked for fewer requests, perhaps only after a time."""
+        with self._changed:
+            self._in_flight -= 1
+            if refused:
+                self._limit = max(1.0, self._limit / 2)
+                if retry_after_s is not None:
+                    self._not_before = max(self._not_before, time.monotonic() + retry_after_s)
+            else:
+                self._limit = min(float(self._most), self._limit + 1 / self._limit)
+            self._changed.notify_all()

@@ -1,0 +1,79 @@
+"""What a run will send: one job for each arm, case, agent and repeat, in an order that keeps prefix caches warm."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from promptforge.backends.base import Request
+from promptforge.bench.cases import Case
+from promptforge.bench.results import Arm
+from promptforge.files import digest_of
+
+__all__ = ["Job", "identity_of", "in_order", "request_for"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One request of a run."""
+
+    arm: Arm
+    case: Case
+    agent: str
+    repeat: int
+    model: str
+    """Who answers: the arm's model, or the agent's own."""
+    request: Request
+    identity: str
+    prompt_tokens: int = 0
+    """Of the compiled prompt, as counted or estimated."""
+    barred: str = ""
+    """Why it must not be sent, or nothing."""
+
+
+def request_for(
+    case: Case,
+    system: str,
+    messages: Iterable[tuple[str, str]],
+    params: Mapping[str, Any],
+    *,
+    repeat: int = 0,
+    seeded: bool = False,
+) -> Request:
+    """What is sent for a case: the compiled prompt with its runtime names filled in, then the question.
+
+    With `seeded` each repeat has a seed of its own, counted from that of `params` or from 0.
+    """
+    turns = [*messages, *case.messages]
+    if seeded:
+        params = {**params, "seed": int(params.get("seed", 0)) + repeat}
+    for name, value in case.vars.items():
+        blank = f"{{{{ {name} }}}}"
+        system = system.replace(blank, value)
+        turns = [(role, text.replace(blank, value)) for role, text in turns]
+    return Request(system=system, messages=tuple(turns), tools=case.tools, params=params)
+
+
+def identity_of(request: Request, server: Mapping[str, str], repeat: int) -> str:
+    """The hash of all that decides an answer. A repeat is never answered by another repeat's answer."""
+    sent = [request.system, request.messages, request.tools, request.params, sorted(server.items()), repeat]
+    return digest_of(json.dumps(sent, sort_keys=True, default=str, ensure_ascii=False))
+
+
+def in_order(jobs: Sequence[Job]) -> list[Job]:
+    """By model, then system prompt in order of first use: a server need not read a prefix that it keeps again."""
+    models: dict[str, int] = {}
+    prompts: dict[tuple[str, str], int] = {}
+    for job in jobs:
+        models.setdefault(job.model, len(models))
+        prompts.setdefault((job.model, job.request.system), len(prompts))
+    return sorted(jobs, key=lambda job: (models[job.model], prompts[job.model, job.request.system]))
+
+
+def with_limit_doubled(request: Request) -> Request | None:
+    """The same request with twice the room for the answer; None where no limit was set."""
+    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        limit = request.params.get(name)
+        if isinstance(limit, int) and limit > 0:
+            return replace(request, params={**request.params, name: 2 * limit})
+    return None

@@ -1,0 +1,94 @@
+"""A run as plain data, and back: how the history keeps it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+from promptforge.backends.base import Answer, ToolCall, Usage
+from promptforge.bench.results import Arm, CaseRecord, Held, Reply, Run, Score
+
+__all__ = ["plain_run", "read_run"]
+
+RECORD_VERSION = 1
+
+
+def plain_run(run: Run) -> dict[str, Any]:
+    """A run as JSON holds it. What has its default value is left out; a reply names its arm by number."""
+    arms = {arm: number for number, arm in enumerate(run.arms)}
+    replies = [{**_plain(reply, without=("arm",)), "arm": arms[reply.arm]} for reply in run.replies]
+    return {"record": RECORD_VERSION, **_plain(run, without=("replies",)), "replies": replies}
+
+
+_known: dict[type, Sequence[tuple[str, Any]]] = {}
+
+
+def _fields(kind: type) -> Sequence[tuple[str, Any]]:
+    """The fields of a kind of value with their defaults, looked up once."""
+    if kind not in _known:
+        _known[kind] = [(one.name, _default(one)) for one in fields(kind)]
+    return _known[kind]
+
+
+def _default(one: "Field[Any]") -> Any:
+    return one.default_factory() if one.default_factory is not MISSING else one.default
+
+
+def _plain(value: Any, without: Sequence[str] = ()) -> dict[str, Any]:
+    made = {}
+    for name, default in _fields(type(value)):
+        one = getattr(value, name)
+        if name not in without and (default is MISSING or one != default):
+            made[name] = _plain_value(one)
+    return made
+
+
+def _plain_value(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [_plain_value(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _plain_value(one) for key, one in value.items()}
+    return _plain(value)
+
+
+def read_run(body: Mapping[str, Any]) -> Run:
+    """A run from plain data. Raises ValueError when it is damaged or of another version."""
+    if body.get("record") != RECORD_VERSION:
+        raise ValueError("the run was kept by another version of promptforge")
+    try:
+        arms = tuple(Arm(**arm) for arm in body["arms"])
+        rest = {key: value for key, value in body.items() if key not in ("record", "arms", "cases", "replies")}
+        return Run(
+            **{key: _tuples(value) for key, value in rest.items()},
+            arms=arms,
+            cases=tuple(_case(case) for case in body["cases"]),
+            replies=tuple(_reply(reply, arms) for reply in body["replies"]),
+        )
+    except (KeyError, TypeError, IndexError) as problem:
+        raise ValueError(f"the run is damaged: {problem!r}") from problem
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as the tuples that they were."""
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
+
+
+def _case(raw: Mapping[str, Any]) -> CaseRecord:
+    held = tuple(Held(**one) for one in raw.get("held", ()))
+    return CaseRecord(**{**{key: _tuples(value) for key, value in raw.items()}, "held": held})
+
+
+def _reply(raw: Mapping[str, Any], arms: Sequence[Arm]) -> Reply:
+    values = dict(raw)
+    values["arm"] = arms[values["arm"]]
+    if "answer" in values:
+        values["answer"] = _answer(values["answer"])
+    if "score" in values:
+        values["score"] = Score(**{key: _tuples(value) for key, value in values["score"].items()})
+    return Reply(**values)
+
+
+def _answer(raw: Mapping[str, Any]) -> Answer:
+    calls = tuple(ToolCall(**call) for call in raw.get("tool_calls", ()))
+    return Answer(**{**raw, "tool_calls": calls, "usage": Usage(**raw.get("usage", {}))})

@@ -1,0 +1,348 @@
+"""Sends what is not known yet, and keeps every answer as it comes. Knows nothing of scores.
+
+Three things end it early: a budget, an interrupt, and a server of which nothing more can be expected. In each case what
+was answered is kept, and what was not is said to be unanswered: never a score of 0.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+from promptforge.backends.base import Answer, Backend, BackendError, Request, ToolCall, Usage
+from promptforge.bench.pace import Pace
+from promptforge.bench.plan import Job, with_limit_doubled
+from promptforge.bench.results import State
+from promptforge.errors import PromptforgeError
+
+__all__ = ["Answers", "Limits", "Outcome", "Progress", "Target", "execute", "outcome_of"]
+
+RETRIES = 3
+"""How often a request that may succeed later is sent again."""
+LONGEST_WAIT_S = 120.0
+"""A server that wants a longer pause is taken at its word, and the request is unanswered."""
+GIVE_UP_AFTER = 3
+"""So many requests in a row without an answer, and nothing more is sent to that model."""
+_HOPELESS = frozenset(["no_key", "auth", "not_found", "not_http"])
+"""What will not change from one request to the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model that is asked."""
+
+    model: str
+    backend: Backend
+    concurrency: int = 1
+    most: int | None = None
+    """With more than `concurrency`, the number in flight is found out by trying."""
+    cost_usd: Callable[[Usage], float | None] = lambda usage: None
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When to stop sending."""
+
+    seconds: float | None = None
+    tokens: int | None = None
+    usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one request."""
+
+    state: State
+    answer: Answer | None = None
+    fault: str = ""
+    message: str = ""
+    hint: str = ""
+    inherited: str = ""
+    """The run that asked, where the answer was known."""
+    at: str = ""
+    cost_usd: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """How far a run is; read by whoever shows it."""
+
+    total: int = 0
+    inherited: int = 0
+    sent: int = 0
+    failed: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    stopped: str = ""
+    """Why nothing more is sent, or nothing."""
+
+    @property
+    def done(self) -> int:
+        """Requests of which something came."""
+        return self.inherited + self.sent + self.failed
+
+
+class Answers(Protocol):
+    """Where answers are kept as they come."""
+
+    def put(self, identity: str, body: Mapping[str, Any], *, run: str, at: str) -> None:
+        """Keep one, now."""
+
+
+def execute(
+    jobs: Sequence[Job],
+    targets: Mapping[str, Target],
+    known: Mapping[str, Outcome],
+    answers: Answers,
+    *,
+    run: str,
+    limits: Limits,
+    now: Callable[[], str],
+    stop: threading.Event,
+    progress: Progress | None = None,
+) -> tuple[dict[str, Outcome], str]:
+    """The outcome of each job by its identity, and why the run was cut short, or nothing.
+
+    `known` are the outcomes of earlier runs. Setting `stop` ends it after the requests in flight are given up.
+    """
+    outcomes: dict[str, Outcome] = {}
+    waiting: dict[str, Job] = {}
+    for job in jobs:
+        if job.barred:
+            outcomes[job.identity] = Outcome(state="not_applicable", message=job.barred, fault="barred")
+        elif job.identity in known:
+            outcomes[job.identity] = known[job.identity]
+        else:
+            waiting.setdefault(job.identity, job)
+    progress = progress or Progress()
+    progress.total, progress.inherited = len(waiting) + len(known), len(known)
+    sender = _Sender(targets, answers, run, limits, now, stop, progress, outcomes)
+    sender.send(list(waiting.values()))
+    for identity in waiting:
+        if identity not in outcomes:
+            outcomes[identity] = Outcome(state="failed", fault="not_sent", message=f"not sent: {progress.stopped}")
+    return outcomes, progress.stopped
+
+
+class _Sender:
+    """What the threads of one run share."""
+
+    def __init__(
+        self,
+        targets: Mapping[str, Target],
+        answers: Answers,
+        run: str,
+        limits: Limits,
+        now: Callable[[], str],
+        stop: threading.Event,
+        progress: Progress,
+        outcomes: dict[str, Outcome],
+    ) -> None:
+        self.targets, self.answers, self.run, self.limits = targets, answers, run, limits
+        self.now, self.stop, self.progress, self.outcomes = now, stop, progress, outcomes
+        self.lock = threading.Lock()
+        self.halt = threading.Event()
+        """Nothing more is to be sent: a budget, an interrupt, or a failure of our own."""
+        self.problem: BaseException | None = None
+
+    def send(self, jobs: Sequence[Job]) -> None:
+        by_model: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_model.setdefault(job.model, []).append(job)
+        try:
+            for model, some in by_model.items():  # one model at a time: two local ones would fight for the machine
+                if not self.halt.is_set():
+                    self._send_to(self.targets[model], some)
+        except KeyboardInterrupt:
+            self._stop_for("interrupted")
+            self.stop.set()
+        if self.problem is not None:
+            raise self.problem
+
+    def _send_to(self, target: Target, jobs: Sequence[Job]) -> None:
+        line = _Line(target, self)
+        line.ask(jobs[0])  # alone: it loads the model, fills the cache, and tells whether there is anybody at all
+        rest = iter(jobs[1:])
+        taken = threading.Lock()
+
+        def work() -> None:
+            while not (self.halt.is_set() or line.over):
+                with taken:
+                    job = next(rest, None)
+                if job is None:
+                    return
+                line.ask(job)
+
+        threads = min(target.most or target.concurrency, len(jobs))
+        with ThreadPoolExecutor(threads, thread_name_prefix=target.model) as pool:
+            try:
+                for future in [pool.submit(work) for _ in range(threads)]:
+                    while not _done(future, self.stop):
+                        if self.stop.is_set():
+                            self._stop_for("interrupted")
+            except KeyboardInterrupt:
+                self._stop_for("interrupted")
+                self.stop.set()
+        for job in rest if line.over else ():
+            # The outcome of those that were not sent is the reason why.
+            self.outcomes[job.identity] = replace(line.last, message=f"not sent: {line.last.message}")
+            self.progress.failed += 1
+
+    def _stop_for(self, reason: str) -> None:
+        with self.lock:
+            self.progress.stopped = self.progress.stopped or reason
+            self.halt.set()
+
+    def check_limits(self) -> None:
+        """Stop when a budget is used up."""
+        progress, limits = self.progress, self.limits
+        elapsed_s = time.monotonic() - progress.started
+        if limits.seconds is not None and elapsed_s > limits.seconds:
+            self._stop_for(f"the time budget of {limits.seconds:g} s is used up")
+        if limits.tokens is not None and progress.tokens >= limits.tokens:
+            self._stop_for(f"the budget of {limits.tokens:,} tokens is used up")
+        if limits.usd is not None and progress.usd >= limits.usd:
+            self._stop_for(f"the budget of ${limits.usd:g} is used up")
+
+    def keep(self, job: Job, outcome: Outcome) -> None:
+        """Write an answer down and count it; what cannot be written ends the run."""
+        if outcome.answer is not None:
+            try:
+                self.answers.put(job.identity, _body(outcome), run=self.run, at=outcome.at)
+            except PromptforgeError as problem:
+                self.problem = problem
+                self._stop_for(problem.message)
+        with self.lock:
+            self.outcomes[job.identity] = outcome
+            if outcome.answer is None:
+                self.progress.failed += 1
+                return
+            self.progress.sent += 1
+            usage = outcome.answer.usage
+            self.progress.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
+            self.progress.usd += outcome.cost_usd or 0.0
+
+
+def _done(future: Any, stop: threading.Event) -> bool:
+    """Wait a little; an interrupt must reach the main thread."""
+    try:
+        future.result(timeout=0.2)
+    except TimeoutError:
+        return False
+    return True
+
+
+class _Line:
+    """The requests to one model."""
+
+    def __init__(self, target: Target, sender: _Sender) -> None:
+        self.target, self.sender = target, sender
+        self.pace = Pace(target.concurrency, most=target.most)
+        self.over = False
+        """Whether nothing more can be expected of it."""
+        self.last = Outcome(state="failed")
+        self._in_a_row = 0
+
+    def ask(self, job: Job) -> None:
+        """One request with its retries; what comes of it is kept."""
+        self.sender.check_limits()
+        outcome = self._with_retries(job.request)
+        if outcome is None:
+            return  # stopped meanwhile: it was not answered, and is not said to have failed
+        self.sender.keep(job, replace(outcome, at=self.sender.now()))
+        if outcome.answer is not None:
+            self._in_a_row = 0
+            return
+        self._in_a_row += 1
+        if outcome.fault in _HOPELESS or self._in_a_row >= GIVE_UP_AFTER:
+            self.last, self.over = outcome, True
+
+    def _with_retries(self, request: Request) -> Outcome | None:
+        attempt = 0
+        while True:
+            try:
+                answer = self._once(request)
+            except BackendError as problem:
+                wait_s = _wait_s(problem, attempt)
+                if wait_s is None:
+                    return _failed(problem)
+                attempt += 1
+                if self.sender.halt.wait(wait_s) or self.sender.stop.is_set():
+                    return None
+                continue
+            if answer is None:
+                return None
+            return self._whole(request, replace(answer, retries=attempt))
+
+    def _once(self, request: Request) -> Answer | None:
+        """Send once, when the pace allows; None when the run was stopped."""
+        sender = self.sender
+        if sender.halt.is_set() or not self.pace.enter(sender.stop):
+            return None
+        refused, retry_after_s = False, None
+        try:
+            return self.target.backend.answer(request, timeout_s=self.target.timeout_s, stop=sender.stop)
+        except BackendError as problem:
+            if sender.stop.is_set():
+                return None
+            refused, retry_after_s = problem.fault in ("rate_limited", "overloaded"), problem.retry_after_s
+            raise
+        finally:
+            self.pace.leave(refused=refused, retry_after_s=retry_after_s)
+
+    def _whole(self, request: Request, answer: Answer) -> Outcome:
+        """An answer that was cut is asked for once more with twice the room, then taken as it is."""
+        spent = self.target.cost_usd(answer.usage)
+        state: State = "answered"
+        if answer.finish == "length":
+            state = "truncated"
+            longer = with_limit_doubled(request)
+            try:
+                again = self._once(longer) if longer else None
+            except BackendError:
+                again = None  # what was said stays said
+            if again is not None:
+                second = self.target.cost_usd(again.usage)
+                spent = None if spent is None or second is None else spent + second
+                answer = replace(again, retries=answer.retries + 1)
+                state = "truncated" if again.finish == "length" else "answered"
+        return Outcome(state=state, answer=answer, cost_usd=spent)
+
+
+def _wait_s(problem: BackendError, attempt: int) -> float | None:
+    """How long to wait before the next try; None when there is none."""
+    if not problem.retryable or attempt >= RETRIES or (problem.fault == "timed_out" and attempt > 0):
+        return None
+    if problem.retry_after_s is not None:
+        return problem.retry_after_s if problem.retry_after_s <= LONGEST_WAIT_S else None
+    return 0.25 * float(4**attempt)
+
+
+def _failed(problem: BackendError) -> Outcome:
+    state: State = "timed_out" if problem.fault in ("timed_out", "endless") else "failed"
+    return Outcome(state=state, fault=problem.fault, message=problem.message, hint=problem.hint)
+
+
+# --- answers as they are kept ---------------------------------------------------------------------------------------
+
+
+def _body(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.answer is not None
+    return {"state": outcome.state, "cost_usd": outcome.cost_usd, "answer": asdict(outcome.answer)}
+
+
+def outcome_of(body: Mapping[str, Any], *, run: str, at: str) -> Outcome:
+    """The outcome that an answer was kept with."""
+    raw = body["answer"]
+    calls = tuple(ToolCall(**call) for call in raw["tool_calls"])
+    answer = Answer(**{**raw, "tool_calls": calls, "usage": Usage(**raw["usage"])})
+    return Outcome(state=body["state"], answer=answer, cost_usd=body["cost_usd"], inherited=run, at=at)
+
+
+def unanswered(outcomes: Iterable[Outcome]) -> int:
+    """How many requests have no answer, though they could have one."""
+    return sum(1 for outcome in outcomes if outcome.state in ("failed", "timed_out"))

@@ -1,0 +1,384 @@
+"""bench, ask, history."""
+
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from promptforge.cli.options import find_project, format_option, today
+from promptforge.errors import UsageError
+
+if TYPE_CHECKING:
+    from promptforge.bench.results import Comparison, Run
+    from promptforge.bench.run import Progress
+    from promptforge.store import Store
+    from promptforge.workbench.planning import Asked, Plan, Revision
+
+__all__ = ["ask", "bench", "history"]
+
+
+def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Several values, given one by one or joined by commas."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+@click.command()
+@click.option("--suite", default="", metavar="NAME", help="Which suite; needed only where there are several.")
+@click.option("--model", "models", multiple=True, callback=_split, metavar="NAME", help="Ask these models instead.")
+@click.option(
+    "--variant", "variants", multiple=True, callback=_split, metavar="NAME", help="base, enriched. Default: both."
+)
+@click.option("--without", multiple=True, callback=_split, metavar="PART", help="Also without it: few-shot, ports, …")
+@click.option("--only", multiple=True, callback=_split, metavar="PART", help="Also with the persona and it alone.")
+@click.option("--ablate", is_flag=True, help="Also without each section in turn: what does it cost, what does it buy?")
+@click.option("--agent", "agents", multiple=True, callback=_split, metavar="GLOB", help="Only these agents.")
+@click.option("--case", "cases", multiple=True, callback=_split, metavar="GLOB", help="Only these cases.")
+@click.option("--category", "categories", multiple=True, callback=_split, metavar="NAME", help="Only these categories.")
+@click.option("--tier", "tiers", multiple=True, callback=_split, metavar="TIER", help="gold, extended or heldout.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=1, show_default=True, help="Ask each so many times.")
+@click.option("--against", metavar="REV", help="Compare with this git revision; send only the prompts that differ.")
+@click.option("--smoke", is_flag=True, help="One case a category: does everything work?")
+@click.option("--dry-run", is_flag=True, help="Send nothing; say how much would be sent and what it may cost.")
+@click.option("--fresh", is_flag=True, help="Ask again what is already answered.")
+@click.option("--yes", is_flag=True, help="Go beyond limits.bench of promptforge.yaml.")
+@click.option("--max-usd", type=click.FloatRange(0), metavar="USD", help="Stop when it has cost so much.")
+@click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Stop after so many tokens.")
+@click.option("--max-minutes", type=click.FloatRange(0), metavar="MIN", help="Stop after so long.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.01), default=120.0, show_default=True, help="Seconds for one answer."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), help="Requests at once. Default: 1 local, adaptive in the cloud."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["worse", "inconclusive", "never"]),
+    default="worse",
+    show_default=True,
+    help="Which verdicts exit with 1.",
+)
+@format_option("text", "json", "markdown", "junit")
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    /,
+    variants: tuple[str, ...],
+    without: tuple[str, ...],
+    only: tuple[str, ...],
+    against: str | None,
+    dry_run: bool,
+    yes: bool,
+    max_usd: float | None,
+    max_tokens: int | None,
+    max_minutes: float | None,
+    timeout: float,
+    fail_on: str,
+    form: str,
+    **chosen: object,
+) -> int:
+    """Ask a suite's questions with the base and with the enriched prompt, and say which is better and how sure that is.
+
+    Answers are kept as they come: the same command goes on where it was stopped, and asks only what changed.
+    Exit codes: 1 a verdict says no, 3 a budget ran out, 4 a backend failed, 130 interrupted.
+    """
+    from promptforge.bench.run import Limits
+    from promptforge.workbench.bench import bench as run_bench
+    from promptforge.workbench.bench import open_store
+    from promptforge.workbench.planning import Asked, plan
+
+    root = find_project(ctx)
+    variants = variants or (() if without or only else ("base", "enriched"))
+    ablations = [f"without {name}" for name in without] + [f"only {name}" for name in only]
+    if ablations and "enriched" not in variants:
+        variants = ("enriched", *variants)
+    seconds = max_minutes * 60 if max_minutes is not None else None
+    asked = Asked(
+        variants=(*variants, *ablations),
+        timeout_s=timeout,
+        limits=Limits(seconds=seconds, tokens=max_tokens, usd=max_usd),
+        command=shlex.join(["promptforge", *sys.argv[1:]]),
+        **chosen,  # type: ignore[arg-type]  # the options have the fields' names
+    )
+    if against is not None and len(asked.variants) > 1:
+        asked = _only_enriched(asked)
+    revisions = _revisions(root, against)
+    if revisions is None:
+        return 1
+    with open_store(root) as store:
+        planned = plan(root, revisions, asked, store, os.environ)
+        if dry_run:
+            return _show_plan(planned, form)
+        if planned.estimate.over and not yes:
+            raise UsageError(planned.estimate.over, hint="look with --dry-run; go on with --yes")
+        run = _run(planned, store, run_bench)
+    return _show_run(root, run, planned, against, form, fail_on)
+
+
+def _only_enriched(asked: "Asked") -> "Asked":
+    """Two revisions are compared by the prompt that is sent."""
+    from dataclasses import replace
+
+    return replace(asked, variants=("enriched",), ablate=False)
+
+
+def _revisions(root: Path, against: str | None) -> "list[Revision] | None":
+    """The states of the project to ask, the files as they are last; None when they have errors, which are then said."""
+    from promptforge.compiler.build import compile_project
+    from promptforge.compiler.load import read_project
+    from promptforge.console import diagnostics as show
+    from promptforge.console.terminal import painter, plural, status
+    from promptforge.files import read_revision
+    from promptforge.source import errors
+    from promptforge.workbench.planning import Revision
+    from promptforge.workbench.suites import judge_suites, load_suites
+
+    trees = [(against, read_revision(root, against))] if against is not None else []
+    made = []
+    for name, tree in [*trees, ("", read_project(root))]:
+        build = compile_project(tree, today=today())
+        suites = load_suites(build)
+        wrong = errors(judge_suites(build, suites))
+        if wrong and name:
+            raise UsageError(
+                f"the project at {name} has {plural(len(wrong), 'error')}", hint="compare with another one"
+            )
+        if wrong:
+            status(show.as_text(wrong, build.source_line, painter(sys.stderr)))
+            status(f"{plural(len(wrong), 'error')}: nothing was asked")
+            return None
+        made.append(Revision(name=name, build=build, suites=suites))
+    return made
+
+
+def _show_plan(planned: "Plan", form: str) -> int:
+    from promptforge.console.bench import plan_json, plan_text
+    from promptforge.console.terminal import print_json, print_text
+
+    if form == "json":
+        print_json(plan_json(planned))
+    else:
+        print_text(plan_text(planned))
+    return 0
+
+
+def _run(planned: "Plan", store: "Store", run_bench: "Callable[..., Run]") -> "Run":
+    from promptforge.bench.run import Progress
+    from promptforge.console.bench import opening
+    from promptforge.console.terminal import status
+
+    progress = Progress()
+    stop = threading.Event()
+    status(opening(planned))
+    with _interrupts(stop), _shown(progress):
+        return run_bench(planned, store, stop=stop, progress=progress)
+
+
+@contextmanager
+def _interrupts(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C ends the run with what there is; the second one ends the process."""
+
+    def first(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _shown(progress: "Progress") -> Iterator[None]:
+    """A line that says how far it is, on a terminal."""
+    from promptforge.console.bench import progress_line
+
+    if not sys.stderr or not sys.stderr.isatty():
+        yield
+        return
+    over = threading.Event()
+
+    def show() -> None:
+        while not over.wait(0.2):
+            sys.stderr.write(f"\r\x1b[2K{progress_line(progress)}")
+            sys.stderr.flush()
+
+    shower = threading.Thread(target=show, daemon=True)
+    shower.start()
+    try:
+        yield
+    finally:
+        over.set()
+        shower.join()
+        sys.stderr.write("\r\x1b[2K")
+
+
+def _show_run(root: Path, run: "Run", planned: "Plan", against: str | None, form: str, fail_on: str) -> int:
+    from promptforge.console.bench import run_text
+    from promptforge.console.terminal import painter, print_text
+    from promptforge.workbench.judged import judged
+
+    found = judged(run)
+    if form == "text":
+        print_text(run_text(run, found, planned.estimate, painter()))
+    else:
+        from promptforge.bench.exports import export
+
+        print_text(export(run, found.comparisons, found.scores, form))
+    return exit_code(run, found.comparisons, fail_on)
+
+
+def exit_code(run: "Run", comparisons: "tuple[Comparison, ...]", fail_on: str) -> int:
+    """What a run exits with: how it was cut short, else what failed, else the verdict."""
+    if run.stopped == "interrupted":
+        return 130
+    if run.stopped:
+        return 3
+    if any(reply.state in ("failed", "timed_out") for reply in run.replies):
+        return 4
+    words = {comparison.verdict.word for comparison in comparisons}
+    says_no = {"worse": {"worse"}, "inconclusive": {"worse", "not shown", "identical", "withheld"}, "never": set[str]()}
+    return 1 if words & says_no[fail_on] else 0
+
+
+# --- ask ------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("agent")
+@click.argument("question")
+@click.option("--variant", default="enriched", show_default=True, metavar="NAME", help="base, 'without few-shot', …")
+@click.option("--model", metavar="NAME", help="Ask this model instead of the agent's own.")
+@click.option("--var", "pairs", multiple=True, metavar="NAME=VALUE", help="Fill a runtime name.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.01), default=120.0, show_default=True, help="Seconds for the answer."
+)
+@format_option("text", "json")
+@click.pass_context
+def ask(
+    ctx: click.Context,
+    agent: str,
+    question: str,
+    variant: str,
+    model: str | None,
+    pairs: tuple[str, ...],
+    timeout: float,
+    form: str,
+) -> int:
+    """Try a compiled prompt by hand: the answer is printed as it comes."""
+    from promptforge.console.ask import answer_json, answer_line
+    from promptforge.console.terminal import painter, print_json, print_piece, print_text, status
+    from promptforge.workbench.ask import ask as ask_agent
+
+    variables = _pairs(pairs)
+    root = find_project(ctx)
+    give = print_piece if form == "text" else _ignore
+    asked = ask_agent(
+        root,
+        agent,
+        question,
+        variant=variant,
+        model=model,
+        variables=variables,
+        timeout_s=timeout,
+        today=today(),
+        environ=os.environ,
+        on_text=give,
+    )
+    if form == "json":
+        print_json(answer_json(asked))
+        return 0
+    print_text("\n" if asked.answer.text and not asked.answer.text.endswith("\n") else "")
+    status(answer_line(asked, painter(sys.stderr)))
+    return 0
+
+
+def _ignore(text: str) -> None:
+    """Nobody wants the pieces."""
+
+
+def _pairs(pairs: tuple[str, ...]) -> Mapping[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise UsageError(f"--var '{pair}' has no value", hint="write --var user_name=Mara")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+# --- history --------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def history() -> None:
+    """The runs so far and their answers, in .promptforge/history.db."""
+
+
+@history.command("list")
+@format_option("text", "json")
+@click.pass_context
+def list_runs(ctx: click.Context, form: str) -> int:
+    """List the runs, the latest first."""
+    from promptforge.console.bench import runs_json, runs_text
+    from promptforge.console.terminal import print_json, print_text
+    from promptforge.workbench.bench import open_store
+
+    with open_store(find_project(ctx)) as store:
+        runs = store.runs()
+    if form == "json":
+        print_json(runs_json(runs))
+    else:
+        print_text(runs_text(runs))
+    return 0
+
+
+@history.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def export_history(ctx: click.Context, file: Path) -> int:
+    """Write all runs and answers to FILE, for another machine. Answers may hold private facts: it is yours alone."""
+    from promptforge.console.terminal import status
+    from promptforge.workbench.bench import open_store
+    from promptforge.workbench.moving import export_to
+
+    with open_store(find_project(ctx)) as store:
+        count = export_to(store, file)
+    status(f"wrote {file}: {count:,} lines")
+    return 0
+
+
+@history.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def import_history(ctx: click.Context, file: Path) -> int:
+    """Take over the runs and answers of an exported history: what is known here already stays."""
+    from promptforge.console.terminal import plural, status
+    from promptforge.workbench.bench import open_store
+    from promptforge.workbench.moving import import_from
+
+    with open_store(find_project(ctx)) as store:
+        answers, runs = import_from(store, file)
+    status(f"took over {plural(answers, 'answer')} and {plural(runs, 'run')}")
+    return 0
+
+
+@history.command("prune")
+@click.option("--older-than", type=click.IntRange(0), required=True, metavar="DAYS", help="Forget what is older.")
+@click.pass_context
+def prune_history(ctx: click.Context, older_than: int) -> int:
+    """Forget old runs and answers, and give the room back."""
+    import datetime
+
+    from promptforge.console.terminal import plural, status
+    from promptforge.workbench.bench import open_store
+
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=older_than)
+    with open_store(find_project(ctx)) as store:
+        answers, runs = store.prune(before=before.isoformat(timespec="milliseconds"))
+    status(f"forgot {plural(answers, 'answer')} and {plural(runs, 'run')}")
+    return 0

@@ -1,0 +1,161 @@
+"""A run: what it will send, how far it is, what came of it; and the list of runs."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from promptforge.bench.results import Run
+from promptforge.bench.run import Progress
+from promptforge.console.compare import arms_text, comparison_text
+from promptforge.console.terminal import Painter, columns, plural
+from promptforge.store import RunHead
+from promptforge.workbench.judged import Judged
+from promptforge.workbench.planning import Estimate, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["opening", "plan_json", "plan_text", "progress_line", "run_text", "runs_json", "runs_text"]
+
+_FEW = 5
+
+
+def opening(plan: Plan) -> str:
+    """One line before anything is sent."""
+    size = f"{plan.suite.name}: {plural(len(plan.records), 'case')}, {plural(len(plan.arms), 'arm')}"
+    return f"{size}; {_sending(plan.estimate)}"
+
+
+def _sending(estimate: Estimate) -> str:
+    parts = [f"{plural(estimate.requests, 'request')} to send" if estimate.requests else "nothing to send"]
+    if estimate.inherited:
+        runs = ", ".join(list(estimate.from_runs)[:2]) + (", …" if len(estimate.from_runs) > 2 else "")
+        parts.append(f"{estimate.inherited:,} inherited from {runs}")
+    if estimate.barred:
+        parts.append(f"{estimate.barred:,} barred by clearance")
+    return ", ".join(parts)
+
+
+def plan_text(plan: Plan) -> str:
+    """What --dry-run says."""
+    estimate = plan.estimate
+    lines = [opening(plan)]
+    rows = [(f"  {model}", f"{count:,}", "requests") for model, count in estimate.by_model.items()]
+    lines += columns(rows, right=(1,)).split("\n") if rows else []
+    lines.append(f"at most {estimate.input_tokens:,} tokens in, {estimate.output_tokens:,} out, {_dollars(estimate)}")
+    lines += [f"note: {note}" for note in plan.notes]
+    if estimate.over:
+        lines.append(f"this needs --yes: {estimate.over}")
+    return "\n".join(lines)
+
+
+def _dollars(estimate: Estimate) -> str:
+    if estimate.usd is None:
+        return "at a cost that is not known: a model has no price in promptforge.yaml"
+    return f"${estimate.usd:.2f}" if estimate.usd else "free"
+
+
+def plan_json(plan: Plan) -> dict[str, object]:
+    """What --dry-run says, for programs."""
+    estimate = plan.estimate
+    return {
+        "version": 1,
+        "suite": plan.suite.name,
+        "cases": len(plan.records),
+        "arms": [str(arm) for arm in plan.arms],
+        "requests": estimate.requests,
+        "inherited": estimate.inherited,
+        "inherited_from": dict(estimate.from_runs),
+        "barred": estimate.barred,
+        "by_model": dict(estimate.by_model),
+        "input_tokens": estimate.input_tokens,
+        "output_tokens": estimate.output_tokens,
+        "usd": estimate.usd,
+        "over": estimate.over,
+        "notes": list(plan.notes),
+    }
+
+
+def progress_line(progress: Progress) -> str:
+    """How far a run is: done, rate, cost so far, time left."""
+    elapsed_s = max(1e-6, time.monotonic() - progress.started)
+    rate = (progress.sent + progress.failed) / elapsed_s
+    left = progress.total - progress.done
+    parts = [f"{progress.done:,}/{progress.total:,}", f"{rate:.1f}/s"]
+    if progress.usd:
+        parts.append(f"${progress.usd:.2f}")
+    if progress.failed:
+        parts.append(f"{progress.failed:,} unanswered")
+    if rate and left:
+        minutes, seconds = divmod(int(left / rate), 60)
+        parts.append(f"{minutes}:{seconds:02} left")
+    return " · ".join(parts)
+
+
+def run_text(run: Run, found: Judged, estimate: Estimate, paint: Painter) -> str:
+    """What came of a run: what is unanswered above all scores, then the arms, then the comparisons."""
+    lines = [f"{run.suite}: {plural(len(run.cases), 'case')}; {_sent(run, estimate)}"]
+    lines += _unanswered(run, paint)
+    lines += [f"note: {note}" for note in run.notes]
+    lines += _barred(run)
+    lines += ["", arms_text(found.scores, paint)]
+    for comparison in found.comparisons:
+        lines += ["", comparison_text(comparison, paint)]
+    lines += ["", f"run {run.id}; its page: promptforge report"]
+    return "\n".join(lines)
+
+
+def _sent(run: Run, estimate: Estimate) -> str:
+    asked = {r.identity: r for r in run.replies if r.state in ("answered", "truncated")}
+    fresh = sum(1 for reply in asked.values() if not reply.inherited)
+    costs = [reply.cost_usd for reply in asked.values() if not reply.inherited]
+    spent = sum(cost or 0.0 for cost in costs)
+    parts = [f"asked {fresh:,}"]
+    if estimate.inherited:
+        runs = ", ".join(list(estimate.from_runs)[:2]) + (", …" if len(estimate.from_runs) > 2 else "")
+        parts.append(f"inherited {estimate.inherited:,} from {runs}")
+    if any(cost is None for cost in costs):
+        parts.append("cost not known")
+    elif spent:
+        parts.append(f"${spent:.4f}")
+    return ", ".join(parts)
+
+
+def _unanswered(run: Run, paint: Painter) -> "Iterator[str]":
+    missing = {r.identity: r for r in run.replies if r.state in ("failed", "timed_out")}
+    if run.stopped:
+        yield paint(f"cut short: {run.stopped}; the same command goes on from here", "red", "bold")
+    if missing:
+        yield paint(f"unanswered: {plural(len(missing), 'request')}; no score is made of them", "red", "bold")
+        reasons = Counter(reply.message for reply in missing.values())
+        for message, count in reasons.most_common(_FEW):
+            yield paint(f"  {count:,} × {message}", "red")
+
+
+def _barred(run: Run) -> "Iterator[str]":
+    reasons = Counter(reply.message for reply in run.replies if reply.state == "not_applicable")
+    if reasons:
+        yield f"not asked, in any arm: {plural(sum(reasons.values()), 'request')}"
+    for message, count in reasons.most_common(_FEW):
+        yield f"  {count:,} × {message}"
+
+
+def runs_text(runs: Sequence[RunHead]) -> str:
+    """The list of runs."""
+    if not runs:
+        return "no run yet; make one: promptforge bench"
+    rows = [("run", "suite", "cases", "arms", "")]
+    for run in runs:
+        arms = ", ".join(run.head.get("arms", ()))
+        stopped = str(run.head.get("stopped", ""))
+        rows.append((run.id, run.suite, str(run.head.get("cases", "")), arms, stopped))
+    return columns(rows, right=(2,))
+
+
+def runs_json(runs: Sequence[RunHead]) -> dict[str, object]:
+    """The list of runs for programs."""
+    listed = [
+        {"id": r.id, "suite": r.suite, "started": r.started, "finished": r.finished or None, **r.head} for r in runs
+    ]
+    return {"version": 1, "runs": listed}

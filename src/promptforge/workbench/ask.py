@@ -1,0 +1,102 @@
+"""`ask`: one question to a compiled agent, by hand."""
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptforge.backends.base import Answer
+from promptforge.backends.opening import open_backend
+from promptforge.backends.price import cost_usd
+from promptforge.bench.cases import Case
+from promptforge.bench.guard import Guard
+from promptforge.bench.plan import request_for
+from promptforge.compiler.build import compile_project
+from promptforge.compiler.load import read_project
+from promptforge.errors import UsageError
+from promptforge.model import Model
+from promptforge.source import Span, did_you_mean
+from promptforge.workbench.variants import check_variant, compile_for, prompt_of
+
+__all__ = ["AskedByHand", "ask"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedByHand:
+    """A question that was asked by hand."""
+
+    agent: str
+    model: Model
+    variant: str
+    prompt_tokens: int
+    exact: bool
+    answer: Answer
+    cost_usd: float | None
+
+
+def ask(
+    root: Path,
+    agent: str,
+    question: str,
+    *,
+    variant: str,
+    model: str | None,
+    variables: Mapping[str, str],
+    timeout_s: float,
+    today: datetime.date,
+    environ: Mapping[str, str],
+    on_text: Callable[[str], None],
+) -> AskedByHand:
+    """Compile the agent, send, hand over the text as it comes.
+
+    Raises UsageError for an unknown agent, model or variant and for what clearance bars; BackendError.
+    """
+    build = compile_project(read_project(root), today=today, only=[agent])
+    project = build.project
+    if agent not in project.agents:
+        raise UsageError(f"no agent '{agent}'", hint=did_you_mean(agent, project.agents))
+    if model is not None and model not in project.config.models:
+        hint = did_you_mean(model, project.config.models)
+        raise UsageError(f"no model '{model}' in promptforge.yaml", hint=hint)
+    for name in variables:
+        if name not in project.config.runtime:
+            raise UsageError(f"no runtime name '{name}'", hint=did_you_mean(name, project.config.runtime))
+    compiled = compile_for(build, [agent], project.config.models[model] if model else None)[agent]
+    entry = compiled.entry
+    if entry is None or compiled.barred or entry.broken:
+        why = compiled.barred or f"the prompt of '{agent}' has errors"
+        raise UsageError(f"nothing was sent: {why}", hint="see: promptforge check")
+    variant = check_variant(variant, [entry])
+    prompt = prompt_of(entry, variant)
+    case = Case(
+        id="",
+        category="",
+        tier="gold",
+        agents=(agent,),
+        messages=(("user", question),),
+        checks=(),
+        vars=variables,
+        span=Span(file=""),
+    )
+    settings = compiled.model.settings
+    request = request_for(case, prompt.system, prompt.messages, settings.get("params", {}))
+    clearance = project.config.clearance[compiled.model.tier]
+    texts = [request.system, *(text for _, text in request.messages)]
+    if secret := Guard(project.tables, clearance).find(texts):
+        who = f"{compiled.model.name} ({compiled.model.tier})"
+        hint = "ask a local model: --model NAME"
+        raise UsageError(f"nothing was sent: it holds a value of {secret}, which {who} may not see", hint=hint)
+    backend = open_backend(compiled.model, root=root, environ=environ)
+    try:
+        answer = backend.stream(request, on_text, timeout_s=timeout_s)
+    finally:
+        backend.close()
+    return AskedByHand(
+        agent=agent,
+        model=compiled.model,
+        variant=variant,
+        prompt_tokens=prompt.tokens,
+        exact=entry.exact,
+        answer=answer,
+        cost_usd=cost_usd(answer.usage, settings.get("price")),
+    )

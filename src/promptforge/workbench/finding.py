@@ -1,0 +1,46 @@
+"""Runs and arms by the names that a person gives them."""
+
+from promptforge.bench.record import read_run
+from promptforge.bench.results import Arm, Run
+from promptforge.errors import InputError
+from promptforge.source import did_you_mean
+from promptforge.store import Store
+
+__all__ = ["arm_of", "known_runs", "read"]
+
+
+def known_runs(store: Store) -> tuple[str, ...]:
+    """The ids of all runs, the latest first."""
+    return tuple(head.id for head in store.runs())
+
+
+def read(store: Store, name: str) -> Run:
+    """A run by its id, the beginning of it, or `latest`. Raises InputError."""
+    try:
+        return read_run(store.run(name))
+    except ValueError as problem:
+        hint = "make it anew: its answers are kept, and not asked again"
+        raise InputError(f"the run '{name}' cannot be read: {problem}", hint=hint) from problem
+
+
+def arm_of(run: Run, name: str, model: str = "") -> Arm:
+    """An arm of a run by its variant or revision; without a name the enriched one. Raises InputError."""
+    arms = [arm for arm in run.arms if not model or arm.model == model]
+    if not arms:
+        known = {arm.model for arm in run.arms}
+        raise InputError(f"the run {run.id} did not ask the model '{model}'", hint=did_you_mean(model, known))
+    found = [arm for arm in arms if name in (arm.variant, arm.revision, str(arm))] if name else _usual(arms)
+    if not found:
+        known = {arm.variant for arm in arms} | {arm.revision for arm in arms if arm.revision}
+        raise InputError(f"the run {run.id} has no arm '{name}'", hint=did_you_mean(name, known))
+    if len(found) > 1:
+        raise InputError(
+            f"the run {run.id} has several arms '{name or found[0].variant}'",
+            hint=f"name the model: --model {found[0].model}",
+        )
+    return found[0]
+
+
+def _usual(arms: list[Arm]) -> list[Arm]:
+    now = [arm for arm in arms if not arm.revision]
+    return [arm for arm in now if arm.variant == "enriched"] or now[:1] or arms[:1]

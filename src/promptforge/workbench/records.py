@@ -1,0 +1,74 @@
+"""Cases as a run keeps them, so that a report needs no project."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from promptforge.bench.cases import Case, Check
+from promptforge.bench.results import Arm, CaseRecord
+from promptforge.bench.shown import GivenAway
+from promptforge.bench.stats import clusters
+from promptforge.workbench.arms import Planner
+
+__all__ = ["clustered", "records"]
+
+
+def records(
+    cases: Sequence[Case], arms: Sequence[Arm], planner: Planner, away: Mapping[str, GivenAway]
+) -> Iterable[CaseRecord]:
+    """The cases with what the prompts hold for them; `away` are those that an example gives away."""
+    for case in cases:
+        yield CaseRecord(
+            id=case.id,
+            category=case.category,
+            tier=case.tier,
+            agents=case.agents,
+            question=case.question,
+            expected=tuple(_in_words(check) for check in case.checks),
+            generated=case.generated,
+            given_away=str(away.get(case.id, "")),
+            shown=case.shown,
+            pass_fail=_pass_fail(case),
+            file=case.span.file,
+            line=case.span.line,
+            held=planner.held(arms, case),
+        )
+
+
+def _pass_fail(case: Case) -> bool:
+    """Whether one answer to it can only score 0 or 1."""
+    checks = [check for check in case.checks if not check.veto]
+    shares = [check for check in checks if check.kind in ("all", "order", "tool") and len(check.values) != 1]
+    return len(case.agents) == 1 and len(checks) <= 1 and not shares
+
+
+def clustered(kept: Sequence[CaseRecord], revisions: Iterable[Mapping[str, Case]]) -> list[CaseRecord]:
+    """With the name of their cluster: cases whose checks print a value of a common fact."""
+    facts: dict[str, set[str]] = {record.id: set() for record in kept}
+    for cases in revisions:
+        for id_ in facts:
+            if id_ in cases:
+                facts[id_].update(printed.fact for printed in cases[id_].expects)
+    names = clusters(facts)
+    return [replace(record, cluster=names[record.id]) for record in kept]
+
+
+def _in_words(check: Check) -> str:
+    """An expectation in words."""
+    values = ", ".join(check.values)
+    match check.kind:
+        case "abstain":
+            return "says that it does not know"
+        case "refuse":
+            return "refuses"
+        case "answer":
+            return "does not refuse"
+        case "tool":
+            arguments = ", ".join(f"{name}: {value}" for name, value in check.data["arguments"].items())
+            return f"calls {check.data['name']}({arguments})"
+        case "json":
+            return "JSON of the given schema"
+        case "only":
+            return f"names no other {values}"
+        case "none":
+            return f"does not name: {values}"
+    return f"{check.kind}: {values}"
