@@ -229,9 +229,9 @@ def _show_run(root: Path, run: "Run", planned: "Plan", against: str | None, form
     if form == "text":
         print_text(run_text(run, found, planned.estimate, painter()))
     else:
-        from promptforge.bench.exports import export
+        from promptforge.workbench.reporting import report_text
 
-        print_text(export(run, found.comparisons, found.scores, form))
+        print_text(report_text(run, form, include_private=True))
     return exit_code(run, found.comparisons, fail_on)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptforge.artifact import (
     Artifact,
@@ -21,13 +21,15 @@ from promptforge.artifact import (
 )
 from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
-from promptforge.diff import Diff, compare
 from promptforge.errors import UsageError
 from promptforge.files import CONFIG, digest_of, wanted
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import Later, exclusive, replace_files
 from promptforge.workbench.state import keep
+
+if TYPE_CHECKING:
+    from promptforge.diff import Diff
 
 __all__ = [
     "COMMITTED_LOCK",
@@ -78,7 +80,7 @@ class Report:
     """The digests of the files that it was made of."""
     dated: bool = False
     """Whether it may come out otherwise on another day: facts grow stale."""
-    diff: Diff | None = None
+    diff: "Diff | None" = None
     """Against the last build; None when there was none that could be read."""
     cloud_facts: int = 0
     """Facts in some cloud model's prompt."""
@@ -165,7 +167,11 @@ def forge(
             if not only and not build.diagnostics:
                 keep(root, build, report, asked=output, today=today, prompts=files[path][0])
             report = replace(report, written=tuple(os.path.relpath(p, root) for p in writing.get()))
-    return replace(report, diff=compare(before, artifact) if before else None), build
+    if before:
+        from promptforge.diff import compare
+
+        report = replace(report, diff=compare(before, artifact))
+    return report, build
 
 
 def _with_sources(report: Report, build: Build, files: Mapping[Path, tuple[bytes, bool]]) -> Report:

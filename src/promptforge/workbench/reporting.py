@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from promptforge.bench.exports import export
+from promptforge.bench.exports import to_json, to_junit, to_markdown
 from promptforge.bench.results import Run
 from promptforge.errors import WriteError
 from promptforge.workbench.disk import replace_files
@@ -19,7 +19,10 @@ def report_text(run: Run, form: str, *, include_private: bool) -> str:
         from promptforge.bench.report.page import page
 
         return page(run, found.comparisons, found.scores, include_private=include_private)
-    return export(run, found.comparisons, found.scores, form, include_private=include_private)
+    if form == "junit":
+        return to_junit(run, include_private=include_private)
+    make = {"json": to_json, "markdown": to_markdown}[form]
+    return make(run, found.comparisons, found.scores, include_private=include_private)
 
 
 def write_report(root: Path, run: Run, text: str, output: Path | None, *, private: bool) -> str:
