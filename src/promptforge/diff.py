@@ -11,7 +11,7 @@ from typing import Literal
 from promptforge.artifact import Artifact, Entry, FactRecord, prompt_digest
 from promptforge.source import Diagnostic
 
-__all__ = ["AgentChange", "Diff", "ExampleChange", "FactChange", "compare"]
+__all__ = ["AgentChange", "CaseChange", "Diff", "ExampleChange", "FactChange", "compare"]
 
 Change = Literal["added", "removed", "changed", "renamed", "moved"]
 
@@ -73,6 +73,22 @@ class ExampleChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseChange:
+    """A case of a suite whose question or expected answer differs."""
+
+    suite: str
+    id: str
+    change: str
+    """added, removed, changed, or broken: it can no longer be made."""
+    what: tuple[str, ...]
+    """Of a changed one: question, expected."""
+    file: str
+    line: int
+    facts: tuple[str, ...]
+    """The changed facts that it rests on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
     """Everything that differs between two artifacts."""
 
@@ -83,11 +99,13 @@ class Diff:
     """Errors that the newer side has and the older has not."""
     settings: tuple[str, ...]
     """Inputs other than facts that differ: files of agents, models, templates, promptforge.yaml."""
+    cases: tuple[CaseChange, ...] = ()
+    """Of the suites; whoever compares fills them in, for an artifact knows no suite."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all differs."""
-        return not (self.facts or self.agents or self.examples or self.breaks or self.settings)
+        return not (self.facts or self.agents or self.examples or self.breaks or self.settings or self.cases)
 
 
 def compare(

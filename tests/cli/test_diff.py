@@ -410,6 +410,7 @@ def test_json_of_a_diff(pf, built):
                 "facts": ["ports/mini:1437"],
             }
         ],
+        "cases": [],
         "breaks": [],
     }
 
@@ -424,6 +425,7 @@ def test_json_of_no_difference_is_whole_and_empty(pf, built):
         "settings": [],
         "agents": {},
         "examples": [],
+        "cases": [],
         "breaks": [],
     }
 

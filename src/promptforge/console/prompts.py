@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from promptforge.console.diagnostics import record
 from promptforge.console.terminal import Painter, columns, plural
-from promptforge.diff import AgentChange, Diff, ExampleChange, FactChange
+from promptforge.diff import AgentChange, CaseChange, Diff, ExampleChange, FactChange
 from promptforge.estimate import MARGIN
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
@@ -134,6 +134,10 @@ def diff_text(diff: Diff, paint: Painter) -> str:
     if examples:
         lines.append(paint("examples", "bold"))
         lines += [f"  {_example_line(example)}" for example in examples]
+    if diff.cases:
+        lines.append(paint("cases", "bold"))
+        lines += [f"  {_case_line(case)}" for case in diff.cases[:_MOST_CASES]]
+        lines += [f"  … and {len(diff.cases) - _MOST_CASES:,} more"] if len(diff.cases) > _MOST_CASES else []
     if diff.breaks:
         lines.append(paint("breaks", "red", "bold"))
         for d, others in _alike(diff.breaks):
@@ -143,13 +147,16 @@ def diff_text(diff: Diff, paint: Painter) -> str:
     return "\n".join(lines)
 
 
+_MOST_CASES = 20
+
+
 def _sum(diff: Diff) -> str:
     """What it comes to, in one line."""
     facts = plural(sum(1 for f in diff.facts if f.key), "fact")
     broken = sum(1 for agent in diff.agents if agent.broken)
     breaks = [f"{plural(broken, 'prompt')} broken"] if broken else []
     breaks += [plural(len(diff.breaks), "new error")] if diff.breaks else []
-    touched = plural(len(diff.agents), "prompt")
+    touched = plural(len(diff.agents), "prompt") + (f" and {plural(len(diff.cases), 'case')}" if diff.cases else "")
     return f"{facts} changed, {touched} touched, {', '.join(breaks) or 'nothing broken'}"
 
 
@@ -225,6 +232,12 @@ def _example_line(example: ExampleChange) -> str:
     return f"{example.id} {example.change}{facts}  {example.file}:{example.line}"
 
 
+def _case_line(case: CaseChange) -> str:
+    what = f" ({' and '.join(case.what)})" if case.what else ""
+    facts = f" (rests on {_names(case.facts, 3)})" if case.facts else ""
+    return f"{case.suite}/{case.id} {case.change}{what}{facts}  {case.file}:{case.line}"
+
+
 def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
     """The diff for programs: `agents` holds only those whose bytes change."""
     return {
@@ -237,6 +250,18 @@ def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
         "examples": [
             {"id": e.id, "change": e.change, "file": e.file, "line": e.line, "facts": list(e.facts)}
             for e in diff.examples
+        ],
+        "cases": [
+            {
+                "suite": c.suite,
+                "id": c.id,
+                "change": c.change,
+                "what": list(c.what),
+                "file": c.file,
+                "line": c.line,
+                "facts": list(c.facts),
+            }
+            for c in diff.cases
         ],
         "breaks": [record(d) for d in diff.breaks],
     }
@@ -295,6 +320,9 @@ def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
     examples = [e for e in diff.examples if e.id]
     if examples:
         lines += ["", "Examples:", "", *(f"- {_md(_example_line(e))}" for e in examples)]
+    if diff.cases:
+        lines += ["", "Cases:", "", *(f"- {_md(_case_line(case))}" for case in diff.cases[:_MOST_CASES])]
+        lines += [f"- … and {len(diff.cases) - _MOST_CASES:,} more"] if len(diff.cases) > _MOST_CASES else []
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptforge.artifact import Artifact
@@ -10,10 +10,12 @@ from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
 from promptforge.diff import Diff, compare
 from promptforge.errors import InputError, WriteError
-from promptforge.files import CONFIG, read_revision
+from promptforge.files import CONFIG, Tree, read_revision
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive
 from promptforge.workbench.forge import last_build, output_path
+from promptforge.workbench.suites import Suites, load_suites
+from promptforge.workbench.touched import new_errors, touched_by_facts, touched_cases
 
 __all__ = ["Impact", "compare_sides"]
 
@@ -32,6 +34,8 @@ class Impact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
     artifact: Artifact
+    suites: Suites | None
+    """None where they are not known: a build knows no suite."""
     name: str
     output: str
     errors: Sequence[Diagnostic] = ()
@@ -46,12 +50,16 @@ def compare_sides(root: Path, before: str | None, after: str | None, *, today: d
     now = _folder(root, "the files now", today) if after is None else _named(root, after, today)
     old = _built(root, now.output) if before is None else _named(root, before, today)
     diff = compare(old.artifact, now.artifact, old_errors=old.errors, new_errors=now.errors)
+    if now.suites is not None:
+        cases = touched_cases(old.suites, now.suites, diff.facts) if old.suites else None
+        cases = touched_by_facts(now.suites, diff.facts) if cases is None else cases
+        breaks = (*diff.breaks, *new_errors(old.suites, now.suites))
+        diff = replace(diff, cases=tuple(cases), breaks=breaks)
     return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
 
 
 def _folder(root: Path, name: str, today: datetime.date) -> _Side:
-    build = compile_project(read_project(root), today=today)
-    return _Side(artifact=build.artifact, name=name, output=build.project.config.output, errors=build.errors)
+    return _side(read_project(root), name, today)
 
 
 def _named(root: Path, name: str, today: datetime.date) -> _Side:
@@ -62,8 +70,18 @@ def _named(root: Path, name: str, today: datetime.date) -> _Side:
         if not (folder / CONFIG).exists():
             raise InputError(f"the folder '{name}' holds no {CONFIG}", hint="name the folder of a project")
         return _folder(folder.resolve(), name, today)
-    build = compile_project(read_revision(root, name), today=today)
-    return _Side(artifact=build.artifact, name=name, output=build.project.config.output, errors=build.errors)
+    return _side(read_revision(root, name), name, today)
+
+
+def _side(tree: Tree, name: str, today: datetime.date) -> _Side:
+    build = compile_project(tree, today=today)
+    return _Side(
+        artifact=build.artifact,
+        suites=load_suites(build),
+        name=name,
+        output=build.project.config.output,
+        errors=build.errors,
+    )
 
 
 def _built(root: Path, output: str) -> _Side:
@@ -78,7 +96,7 @@ def _built(root: Path, output: str) -> _Side:
     if artifact is None:
         raise InputError(f"the last build cannot be used: {output} has no lock beside it", hint=hint)
     since = datetime.datetime.fromtimestamp(path.stat().st_mtime)
-    return _Side(artifact=artifact, name="the last build", output=output, since=since)
+    return _Side(artifact=artifact, suites=None, name="the last build", output=output, since=since)
 
 
 def _last_build(root: Path, output: str) -> Artifact | None:

@@ -279,7 +279,7 @@ def _known(store: Store, jobs: Sequence[Job]) -> dict[str, Outcome]:
 
 def _target(model: Model, backend: Backend, asked: Asked) -> Target:
     price = model.settings.get("price")
-    free = model.backend in ("reader", "replay")
+    free = model.tier == "local" and not price
 
     def cost(usage: Usage) -> float | None:
         return 0.0 if free else cost_usd(usage, price)

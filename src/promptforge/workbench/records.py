@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from promptforge.bench.cases import Case, Check
 from promptforge.bench.results import Arm, CaseRecord
+from promptforge.bench.score import pass_fail
 from promptforge.bench.shown import GivenAway
 from promptforge.bench.stats import clusters
 from promptforge.workbench.arms import Planner
@@ -27,18 +28,11 @@ def records(
             generated=case.generated,
             given_away=str(away.get(case.id, "")),
             shown=case.shown,
-            pass_fail=_pass_fail(case),
+            pass_fail=len(case.agents) == 1 and pass_fail(case),
             file=case.span.file,
             line=case.span.line,
             held=planner.held(arms, case),
         )
-
-
-def _pass_fail(case: Case) -> bool:
-    """Whether one answer to it can only score 0 or 1."""
-    checks = [check for check in case.checks if not check.veto]
-    shares = [check for check in checks if check.kind in ("all", "order", "tool") and len(check.values) != 1]
-    return len(case.agents) == 1 and len(checks) <= 1 and not shares
 
 
 def clustered(kept: Sequence[CaseRecord], revisions: Iterable[Mapping[str, Case]]) -> list[CaseRecord]:
