@@ -9,6 +9,7 @@ from promptforge.bench.cases import Tier
 
 __all__ = [
     "Arm",
+    "ArmScores",
     "CaseRecord",
     "CaseScore",
     "Comparison",
@@ -16,6 +17,7 @@ __all__ = [
     "Flip",
     "Held",
     "Label",
+    "Level",
     "Reply",
     "Run",
     "Score",
@@ -169,6 +171,8 @@ class Run:
     """What each model was (backend, base_url, model, params, tier, server identity); never a key."""
     private_values: tuple[str, ...] = ()
     """Literal values of private facts, for redaction."""
+    section_tokens: Mapping[str, float] = field(default_factory=dict)
+    """What each section costs in an enriched prompt, on average; only where sections were left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +182,47 @@ class CaseScore:
     case: str
     value: float
     replies: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """How well one arm did, with the 95 % interval (Wilson; overall and tiers: MOVER). Never for differences."""
+
+    value: float
+    low: float
+    high: float
+    cases: int
+    effective: float
+    """Independent cases: fewer than the cases where these share facts."""
+    full: int
+    """Cases with the full score."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmScores:
+    """What one arm scored: for the tables that `bench` and `report` print."""
+
+    arm: Arm
+    overall: Level | None
+    """None while a case that counts is unanswered, or where none counts."""
+    categories: Mapping[str, Level] = field(default_factory=dict)
+    """Those without an unanswered case."""
+    tiers: Mapping[str, Level] = field(default_factory=dict)
+    generated: Level | None = None
+    """Of the generated cases, apart."""
+    cases: tuple[CaseScore, ...] = ()
+    """Every case that was answered, those that do not count included."""
+    states: Mapping[State, int] = field(default_factory=dict)
+    """How many replies are in each state."""
+    labels: Mapping[Label, int] = field(default_factory=dict)
+    """How many answers fell short in each way, most frequent first."""
+    empty_categories: tuple[str, ...] = ()
+    not_applicable: tuple[str, ...] = ()
+    """`case × agent`, barred by clearance for some arm of the run and left out of all."""
+    unanswered: tuple[str, ...] = ()
+    """`case × agent × arm`, until they are asked again."""
+    reader: bool = False
+    """Its answers were found in the prompt by no model: `full` of `cases` can be found there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +254,12 @@ class Effect:
     """So few clusters differ that no outcome could have been significant."""
     detectable: float | None = None
     """The smallest difference that the suite could show at 80 % power; None: none at this discordance."""
+    effective: float = 0.0
+    """Independent cases, by the weights of the clusters: 1/Σw²."""
+    discordance: float = 0.0
+    """The mean square of the differences of independent cases; of pass/fail cases the share that differs."""
+    most: float = 0.0
+    """What the differing clusters would give, did all of them go one way."""
 
     @property
     def shown(self) -> bool:
@@ -261,4 +312,6 @@ class Comparison:
     """Cases that only one side has, or that are not applicable on one."""
     unanswered: tuple[str, ...] = ()
     """`case × agent × arm`, until they are asked again."""
+    reader: bool = False
+    """An arm was answered by no model: its numbers say what can be found, never what is better."""
     verdict: Verdict

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from promptforge.errors import UsageError
 if TYPE_CHECKING:
     from promptforge.compiler.build import Build
     from promptforge.console.terminal import Painter
+    from promptforge.workbench.ablation import Worth
     from promptforge.workbench.check import Checked
     from promptforge.workbench.forge import Report
     from promptforge.workbench.fresh import Seen, Shown
@@ -271,11 +273,13 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
     name, _, wanted = place.partition(":")
     if wanted and not (wanted.isascii() and wanted.isdigit() and len(wanted) < 10):
         raise UsageError(f"'{wanted}' is not the number of a line", hint=f"promptforge explain {name}:42")
-    build = compile_project(read_project(find_project(ctx)), today=today())
+    root = find_project(ctx)
+    build = compile_project(read_project(root), today=today())
     if build.errors:
         status(f"the project has {plural(len(build.errors), 'error')}: this is what still compiles")
         status("  to see all: promptforge check")
     explanation = explain_agent(build, name)
+    measured = _measured(root)
     if explanation.entry.broken:
         status(f"  the prompt of '{name}' is one of those that are broken: something is missing below")
     if wanted:
@@ -287,7 +291,18 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
             explain_line(explanation, line, painter())
         )
     elif form == "json":
-        print_json(explain_json(explanation))
+        print_json(explain_json(explanation, measured=measured))
     else:
-        print_text(explain_text(explanation, painter()))
+        print_text(explain_text(explanation, painter(), measured=measured))
     return 0
+
+
+def _measured(root: Path) -> "Mapping[str, Worth]":
+    """What the latest run that left sections out says of them; a history is only read where there is one."""
+    from promptforge.store import HISTORY, Store
+    from promptforge.workbench.ablation import latest_worths
+
+    if not (root / HISTORY).exists():
+        return {}
+    with Store(root / HISTORY) as store:
+        return latest_worths(store)

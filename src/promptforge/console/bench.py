@@ -3,20 +3,23 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptforge.bench.results import Run
 from promptforge.bench.run import Progress
+from promptforge.bench.verdicts import signed
 from promptforge.console.compare import arms_text, comparison_text
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.store import RunHead
+from promptforge.workbench.ablation import Worth
 from promptforge.workbench.judged import Judged
 from promptforge.workbench.planning import Estimate, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["opening", "plan_json", "plan_text", "progress_line", "run_text", "runs_json", "runs_text"]
+__all__ = ["opening", "plan_json", "plan_text", "progress_line", "run_text", "runs_json", "runs_text", "worths_text"]
 
 _FEW = 5
 
@@ -99,11 +102,27 @@ def run_text(run: Run, found: Judged, estimate: Estimate, paint: Painter) -> str
     lines += _unanswered(run, paint)
     lines += [f"note: {note}" for note in run.notes]
     lines += _barred(run)
-    lines += ["", arms_text(found.scores, paint)]
-    for comparison in found.comparisons:
+    # Who is unanswered is said above, and with each comparison.
+    lines += ["", arms_text([replace(arm, unanswered=()) for arm in found.scores], paint)]
+    if found.worths:
+        lines += ["", worths_text(found.worths, paint)]
+    shown = [c for c in found.comparisons if not (found.worths and c.before.startswith("without "))]
+    for comparison in shown:
         lines += ["", comparison_text(comparison, paint)]
     lines += ["", f"run {run.id}; its page: promptforge report"]
     return "\n".join(lines)
+
+
+def worths_text(found: Sequence[Worth], paint: Painter) -> str:
+    """What each section costs and buys."""
+    rows = [("section", "tokens", "score with it", "95 % interval", "")]
+    for one in found:
+        effect = one.effect
+        interval = f"{signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect and effect.differing else ""
+        difference = signed(effect.estimate) if effect else ""
+        rows.append((one.section, f"{one.tokens:,.0f}", difference, interval, one.words))
+    head, *body = columns(rows, right=(1, 2)).split("\n")
+    return "\n".join([paint(head, "bold"), *body])
 
 
 def _sent(run: Run, estimate: Estimate) -> str:

@@ -1,20 +1,25 @@
 """A prompt with a margin of sources, one line of it, and both as JSON."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
 
+from promptforge.bench.verdicts import signed
 from promptforge.console.terminal import Painter, columns, plural
+from promptforge.workbench.ablation import Worth
 from promptforge.workbench.explain import ExplainedLine, Explanation
+from promptforge.workbench.variants import section_name
 
 __all__ = ["explain_json", "explain_line", "explain_text"]
 
 
-def explain_text(explanation: Explanation, paint: Painter) -> str:
+def explain_text(explanation: Explanation, paint: Painter, *, measured: Mapping[str, Worth] | None = None) -> str:
     """The whole: what it costs, every line with its source, what was left out."""
     return "\n\n".join(
         part
         for part in (
             _head(explanation, paint),
-            _sections(explanation, paint),
+            _sections(explanation, paint, measured or {}),
             _prompt(explanation, paint),
             _left_out(explanation, paint),
         )
@@ -32,15 +37,30 @@ def _head(explanation: Explanation, paint: Painter) -> str:
     )
 
 
-def _sections(explanation: Explanation, paint: Painter) -> str:
+def _sections(explanation: Explanation, paint: Painter, measured: Mapping[str, Worth]) -> str:
     rows = [("section", "tokens", "items", "priority", "from")]
+    names = [section_name(record) for record in explanation.entry.sections]
     for section in explanation.sections:
         priority = "required" if section.required else str(section.priority)
         rows.append(
             (section.label, f"{section.tokens:,}", f"{section.items:,}", priority, f"{section.file}:{section.line}")
         )
+    if any(name in measured for name in names):
+        worth = ["", *(_worth(measured.get(name)) for name in names)]
+        rows = [(*row[:-1], one, row[-1]) for row, one in zip(rows, ["measured", *worth[1:]], strict=True)]
     head, *body = columns(rows, right=(1, 2, 3)).split("\n")
-    return "\n".join([paint(head, "bold"), *body])
+    runs = sorted({one.run for name, one in measured.items() if name in names})
+    note = [f"measured in the run {', '.join(runs)}, for all agents together"] if runs else []
+    return "\n".join([paint(head, "bold"), *body, *note])
+
+
+def _worth(one: Worth | None) -> str:
+    if one is None:
+        return ""
+    effect = one.effect
+    if effect is None or not effect.differing:
+        return one.words
+    return f"{signed(effect.estimate)} ({signed(effect.low, 2)} to {signed(effect.high, 2)})"
 
 
 def _prompt(explanation: Explanation, paint: Painter) -> str:
@@ -102,7 +122,9 @@ def explain_line(explanation: Explanation, line: ExplainedLine, paint: Painter) 
     return "\n".join(rows)
 
 
-def explain_json(explanation: Explanation, only: ExplainedLine | None = None) -> dict[str, object]:
+def explain_json(
+    explanation: Explanation, only: ExplainedLine | None = None, *, measured: Mapping[str, Worth] | None = None
+) -> dict[str, object]:
     """The whole, or one line, for programs."""
     entry = explanation.entry
     lines = explanation.lines if only is None else (only,)
@@ -143,6 +165,7 @@ def explain_json(explanation: Explanation, only: ExplainedLine | None = None) ->
             }
             for s in explanation.sections
         ]
+        found["measured"] = {name: {**asdict(one), "says": one.words} for name, one in (measured or {}).items()}
         found["facts"] = dict(explanation.fact_tokens)
         found["left_out"] = [
             {"section": item.section, "what": item.what, "why": item.why, "note": item.note}

@@ -61,6 +61,7 @@ def bench(
         environment=plan.environment,
         models={name: _described(model, plan.said[name]) for name, model in plan.models.items()},
         private_values=plan.private_values,
+        section_tokens=plan.section_tokens,
     )
     store.put_run(head_of(run), plain_run(run))
     return run

@@ -10,7 +10,7 @@ from promptforge.model import Cut, Prompt, Segment
 from promptforge.source import did_you_mean
 from promptforge.tokens import Tokenizer, load_tokenizer
 
-__all__ = ["ExplainedLine", "ExplainedSection", "Explanation", "LeftOut", "explain"]
+__all__ = ["ExplainedLine", "ExplainedSection", "Explanation", "LeftOut", "explain", "sections_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def explain(build: Build, name: str) -> Explanation:
     return Explanation(
         entry=entry,
         lines=lines,
-        sections=tuple(_sections(entry, tokenizer)),
+        sections=tuple(sections_of(entry, tokenizer)),
         left_out=tuple(_left_out(build, entry)),
         fact_tokens=fact_tokens,
     )
@@ -143,7 +143,8 @@ def _line(build: Build, segment: Segment, number: int, text: str, tokenizer: Tok
     )
 
 
-def _sections(entry: Entry, tokenizer: Tokenizer) -> Iterator[ExplainedSection]:
+def sections_of(entry: Entry, tokenizer: Tokenizer) -> Iterator[ExplainedSection]:
+    """The sections of an agent's enriched prompt with what they cost."""
     prompt = entry.enriched
     texts = [text.encode("utf-8", "surrogatepass") for text in _texts(prompt)]
     for number, section in enumerate(entry.sections):

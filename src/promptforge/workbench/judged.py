@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from promptforge.bench.arms import arm_scores
 from promptforge.bench.compare import compare
 from promptforge.bench.results import Arm, ArmScores, Comparison, Run
+from promptforge.workbench.ablation import Worth, worths
 
 __all__ = ["Judged", "judged", "pairs_of"]
 
@@ -16,6 +17,8 @@ class Judged:
 
     scores: tuple[ArmScores, ...]
     comparisons: tuple[Comparison, ...]
+    worths: tuple[Worth, ...] = ()
+    """Of the sections, where the run left some out."""
 
 
 def judged(run: Run) -> Judged:
@@ -23,6 +26,7 @@ def judged(run: Run) -> Judged:
     return Judged(
         scores=tuple(arm_scores(run, arm) for arm in run.arms),
         comparisons=tuple(compare(run, before, run, after) for before, after in pairs_of(run)),
+        worths=worths(run),
     )
 
 

@@ -25,6 +25,7 @@ from promptforge.files import digest_of
 from promptforge.model import Model
 from promptforge.source import did_you_mean
 from promptforge.store import Store
+from promptforge.workbench.ablation import section_tokens
 from promptforge.workbench.arms import Planner
 from promptforge.workbench.records import clustered, records
 from promptforge.workbench.suites import Suites
@@ -101,6 +102,7 @@ class Plan:
     notes: tuple[str, ...]
     estimate: Estimate
     private_values: tuple[str, ...] = ()
+    section_tokens: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -162,8 +164,18 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         notes=tuple(_notes(now, suite, asked)),
         estimate=_estimate(jobs, known, used, now.build),
         private_values=planner.private_values(),
+        section_tokens=_section_tokens(compiled[now.name], variants, root),
         environment=_environment(root, now.build),
     )
+
+
+def _section_tokens(
+    compiled: Mapping[str, Mapping[str, Compiled]], variants: Sequence[str], root: Path
+) -> dict[str, float]:
+    """What each section costs, where a run leaves sections out."""
+    if all(variant in ("base", "enriched") for variant in variants):
+        return {}
+    return section_tokens((one for by_agent in compiled.values() for one in by_agent.values()), root)
 
 
 def _suite(suites: Suites, name: str) -> Suite:

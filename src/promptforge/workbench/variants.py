@@ -11,7 +11,7 @@ from promptforge.files import digest_of
 from promptforge.model import Model, Prompt
 from promptforge.source import did_you_mean, errors
 
-__all__ = ["Compiled", "check_variant", "compile_for", "names_of", "prompt_of"]
+__all__ = ["Compiled", "check_variant", "compile_for", "names_of", "prompt_of", "section_name"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,11 @@ def check_variant(variant: str, entries: Collection[Entry]) -> str:
     if name not in known:
         raise UsageError(f"no agent that is asked has a section '{name}'", hint=did_you_mean(name, known))
     return f"{kind} {known[name]}"
+
+
+def section_name(section: SectionRecord) -> str:
+    """How a section is usually called: `few-shot`, a table, a template."""
+    return _names(section)[0]
 
 
 def _names(section: SectionRecord) -> Sequence[str]:
