@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,8 +111,7 @@ def bench(
     revisions = _revisions(root, against)
     if revisions is None:
         return 1
-    with open_store(root) as store:
-        planned = plan(root, revisions, asked, store, os.environ)
+    with open_store(root) as store, closing(plan(root, revisions, asked, store, os.environ)) as planned:
         if dry_run:
             return _show_plan(planned, form)
         if planned.estimate.over and not yes:

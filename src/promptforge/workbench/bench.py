@@ -1,6 +1,6 @@
 """`bench`: send what a plan says and nobody knows yet, keep every answer, score all of it."""
 
-import os
+import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -28,22 +28,18 @@ def bench(
 ) -> Run:
     """Send what is not known, score all of it, and keep the run. What was answered is kept whatever happens."""
     started = now()
-    run_id = f"{started[:19].replace('-', '').replace(':', '')}-{os.getpid() % 65536:04x}"
-    try:
-        outcomes, stopped = execute(
-            plan.jobs,
-            plan.targets,
-            plan.known,
-            store,
-            run=run_id,
-            limits=plan.asked.limits,
-            now=now,
-            stop=stop,
-            progress=progress,
-        )
-    finally:
-        for target in plan.targets.values():
-            target.backend.close()
+    run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
+    outcomes, stopped = execute(
+        plan.jobs,
+        plan.targets,
+        plan.known,
+        store,
+        run=run_id,
+        limits=plan.asked.limits,
+        now=now,
+        stop=stop,
+        progress=progress,
+    )
     run = Run(
         id=run_id,
         suite=plan.suite.name,
@@ -88,7 +84,7 @@ def _replies(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterable[Reply]:
             answer=outcome.answer,
             score=result,
             fault=outcome.fault,
-            message=outcome.message,
+            message=f"{outcome.message} ({outcome.hint})" if outcome.hint else outcome.message,
             inherited=outcome.inherited,
             cost_usd=outcome.cost_usd,
         )

@@ -105,6 +105,11 @@ class Plan:
     section_tokens: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    def close(self) -> None:
+        """Give back the connections of its backends."""
+        for target in self.targets.values():
+            target.backend.close()
+
 
 # --- planning -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,492 @@
+"""bench, ask and history against real servers on loopback."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.servers import Asked, Server, completion, response, serving
+
+SUITE = """
+suite: lab
+categories: [topology, manners]
+cases:
+  - id: leet
+    category: topology
+    agents: [yoda, windu]
+    ask: Which port does the council's model use?
+    expect: {all: ["{{ one('ports', codename='LEET').port }}"], only: ports.port}
+  - id: attic
+    category: topology
+    agents: [yoda]
+    ask: What is the address of attic?
+    expect: {all: ["{{ hosts['attic'].lan_ip }}"]}
+  - id: unknown
+    category: manners
+    tier: heldout
+    agents: [yoda]
+    ask: What runs on port 4242?
+    expect: {abstain: true}
+  - id: tablet
+    category: manners
+    agents: [yoda, windu]
+    ask: "Whose is {{ one('devices', kind='tablet').name }}?"
+    expect: {abstain: true}
+"""
+AGENTS = {
+    "agents/yoda.yaml": (
+        "name: yoda\nmodel: local\npersona: You are Yoda.\n"
+        "sections: [persona, {table: hosts}, {table: ports}, {fewshot: 1, tags: [talk]}]\n"
+    ),
+    "agents/windu.yaml": "name: windu\nmodel: cloud\npersona: You are Windu.\nsections: [persona, {table: ports}]\n",
+}
+
+
+def knows(system: str, question: str) -> str:
+    """A model that reads its prompt, for the questions of the suite."""
+    if "council" in question:
+        return "Port 1337." if "1337" in system else "I don't know."
+    if "attic" in question:
+        return "192.0.2.77" if "192.0.2.77" in system else "I don't know."
+    return "I don't know."
+
+
+Answer = Callable[[str, str], Any]
+
+
+@contextmanager
+def model(answer: Answer = knows) -> Iterator[Server]:
+    """A model server: what `answer` returns is the text, a whole body, or bytes as they are."""
+
+    def reply(asked: Asked, connection: socket.socket) -> bool:
+        if asked.method == "GET":
+            connection.sendall(response({"object": "list", "data": [{"id": "m"}]}))
+            return True
+        messages = asked.json["messages"]
+        said = answer(messages[0]["content"], messages[-1]["content"])
+        connection.sendall(
+            said if isinstance(said, bytes) else response(said if isinstance(said, dict) else completion(said))
+        )
+        return True
+
+    with serving(reply) as server:
+        yield server
+
+
+@pytest.fixture
+def lab(house):
+    """The small house with a suite; `lab(server)` points both models at a server, the cloud's too."""
+
+    def at(server: Server, **models: str) -> None:
+        settings = {
+            "local": f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local}}",
+            "cloud": f"{{backend: compatible, base_url: '{server.base_url}', model: c, tier: cloud, price: {{input: 1, output: 2}}}}",
+            **models,
+        }
+        lines = "".join(f"  {name}: {entry}\n" for name, entry in settings.items())
+        house.write("promptforge.yaml", f"name: hut\nbudget: 2000\nmodels:\n{lines}")
+        house.write("suites/lab.yaml", SUITE)
+        for path, text in AGENTS.items():
+            house.write(path, text)
+
+    return at
+
+
+def posts(server: Server) -> list[Any]:
+    return [asked.json for asked in server.asked if asked.method == "POST"]
+
+
+def report(outcome: Any) -> Any:
+    return json.loads(outcome.out)
+
+
+def test_the_enriched_prompt_against_the_base_prompt(pf, lab):
+    """Both arms are asked, scored and paired; the case that shows a private fact is barred for the cloud alone."""
+    with model() as server:
+        lab(server)
+        outcome = pf("bench", "--format", "json")
+    assert outcome.code == 0
+    found = report(outcome)
+    scores = {arm["variant"]: {c["id"]: c["scores"][arm["name"]] for c in found["cases"]} for arm in found["arms"]}
+    assert scores["base"] == {"leet": 0.0, "attic": 0.0, "unknown": 1.0, "tablet": 1.0}
+    assert scores["enriched"] == {"leet": 1.0, "attic": 1.0, "unknown": 1.0, "tablet": 1.0}
+    barred = [r for r in found["replies"] if r["state"] == "not_applicable"]
+    assert {(r["case"], r["agent"]) for r in barred} == {("tablet", "windu")}
+    assert (
+        "the question shows devices/Pip's tablet, which is private; cloud (cloud) may see internal facts"
+        in barred[0]["message"]
+    )
+    assert len(posts(server)) == 10
+    assert {len(body["messages"]) for body in posts(server)} == {2}
+
+
+def test_the_text_says_it_in_words(pf, lab):
+    """The arms with their intervals, the comparison with its verdict, and where the page is."""
+    with model() as server:
+        lab(server)
+        outcome = pf("bench")
+    assert "lab: 4 cases; asked 10" in outcome.out
+    assert "not asked, in any arm: 2 requests" in outcome.out
+    assert "base · own → enriched · own" in outcome.out
+    assert "too few differ" in outcome.out
+    assert outcome.out.rstrip().endswith("its page: promptforge report")
+    assert outcome.err == "lab: 4 cases, 2 arms; 10 requests to send, 2 barred by clearance\n"
+
+
+def test_a_rerun_sends_only_what_changed(pf, lab, house):
+    """And says how many it took over, from which run; a repeat is asked for itself."""
+    with model() as server:
+        lab(server)
+        first = report(pf("bench", "--format", "json"))["run"]["id"]
+        outcome = pf("bench")
+        assert f"asked 0, inherited 10 from {first}" in outcome.out
+        assert len(posts(server)) == 10
+        house.edit("knowledge/house.yaml", ("codename: Shelf", "codename: Cupboard"))
+        outcome = pf("bench")  # the ports of both enriched prompts
+        assert len(posts(server)) == 15
+        assert f"asked 5, inherited 5 from {first}" in outcome.out
+        pf("bench", "--repeats", "2")
+        assert len(posts(server)) == 35  # with a seed, they are other requests
+        assert {body.get("seed") for body in posts(server)[15:]} == {0, 1}
+
+
+def test_fresh_asks_again(pf, lab):
+    """Whoever doubts an answer can have it anew."""
+    with model() as server:
+        lab(server)
+        pf("bench")
+        pf("bench", "--fresh")
+        assert len(posts(server)) == 20
+
+
+def test_a_dry_run_sends_nothing(pf, lab):
+    """Requests, tokens and money, by model."""
+    with model() as server:
+        lab(server)
+        outcome = pf("bench", "--dry-run", "--format", "json")
+        text = pf("bench", "--dry-run")
+        assert posts(server) == []
+    found = report(outcome)
+    assert found["requests"] == 10
+    assert found["by_model"] == {"local": 8, "cloud": 2}
+    assert found["barred"] == 2
+    assert 0 < found["usd"] < 0.01
+    assert "at most" in text.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--suite", "lap"], "no suite 'lap'"),
+        (["--model", "cluod"], "no model 'cluod' in promptforge.yaml"),
+        (["--variant", "enrich"], "no variant 'enrich'"),
+        (["--without", "prots"], "no agent that is asked has a section 'prots'"),
+        (["--category", "toplogy"], "no category 'toplogy' in lab"),
+        (["--case", "nothing*"], "no case of lab is asked for"),
+        (["--against", "nonsense"], "not a git repository"),
+    ],
+)
+def test_what_is_not_there_is_said(pf, lab, house, arguments, message):
+    """Before anything is sent, with what is meant perhaps."""
+    with model() as server:
+        lab(server)
+        outcome = pf("bench", *arguments)
+        assert outcome.code == 2
+        assert message in outcome.err
+        assert posts(server) == []
+
+
+def test_a_project_without_a_suite(pf, house):
+    """It says how to write one."""
+    outcome = pf("bench")
+    assert outcome.code == 2
+    assert "the project has no suite" in outcome.err
+
+
+def test_a_project_with_errors_is_not_asked(pf, lab, house):
+    """The errors are shown, those of suites, too."""
+    with model() as server:
+        lab(server)
+        house.edit("suites/lab.yaml", ("codename='LEET'", "codename='LEAT'"))
+        outcome = pf("bench")
+        assert outcome.code == 1
+        assert "PF403" in outcome.err
+        assert "1 error: nothing was asked" in outcome.err
+        assert posts(server) == []
+
+
+def test_agents_on_a_model_of_ones_choice(pf, lab):
+    """Each is compiled for it: a local model may see what the agent's own may not."""
+    with model() as server:
+        lab(server)
+        found = report(pf("bench", "--model", "local", "--format", "json"))
+    assert {arm["model"] for arm in found["arms"]} == {"local"}
+    assert not [r for r in found["replies"] if r["state"] == "not_applicable"]
+
+
+def test_ablations(pf, lab):
+    """Without a section, and with it alone; what it costs and buys."""
+    with model() as server:
+        lab(server)
+        outcome = pf("bench", "--ablate", "--model", "local")
+        assert "section   tokens  score with it" in outcome.out
+        assert "buys nothing here: no score differs without it" in outcome.out
+        systems = {body["messages"][0]["content"] for body in posts(server)}
+        assert any("1337" in s and "192.0.2.77" not in s for s in systems)
+        assert any("1337" not in s and "192.0.2.77" in s for s in systems)
+        pf("bench", "--only", "few-shot", "--model", "local")
+        assert any("Q: Who are you?" in body["messages"][0]["content"] for body in posts(server))
+    explained = pf("explain", "yoda").out
+    assert "measured" in explained
+    assert "measured in the run" in explained
+
+
+def test_two_revisions_are_compared_for_the_price_of_what_differs(pf, lab, house, repository):
+    """Each is judged by the facts of its own day."""
+    with model() as server:
+        lab(server)
+        repository()
+        house.edit("agents/yoda.yaml", ("{table: hosts}, ", ""))
+        outcome = pf("bench", "--against", "HEAD", "--format", "json")
+        asked = posts(server)
+    found = report(outcome)
+    assert {body["messages"][-1]["content"] for body in asked} == {
+        "Which port does the council's model use?",
+        "What is the address of attic?",
+        "What runs on port 4242?",
+        "Whose is Pip's tablet?",
+    }
+    assert len(asked) == 8  # windu's prompt did not change
+    (comparison,) = found["comparisons"]
+    assert [flip["case"] for flip in comparison["broke"]] == ["attic"]
+    assert comparison["fixed"] == []
+
+
+@pytest.fixture
+def repository(house, environ):
+    """Commits the project as it is."""
+    import subprocess
+
+    def commit() -> None:
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
+            subprocess.run(["git", *words], cwd=house.root, env=environ, check=True)
+
+    return commit
+
+
+# --- what servers do ------------------------------------------------------------------------------------------------
+
+
+def status(code: int, body: Any = "", **headers: str) -> bytes:
+    return response(body, status=code, **headers)
+
+
+def unanswered(outcome: Any) -> set[str]:
+    return {r["fault"] for r in report(outcome)["replies"] if r["state"] in ("failed", "timed_out")}
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        (status(401, {"error": {"message": "no"}}), "auth"),
+        (status(404, {"error": {"message": "no such model"}}), "not_found"),
+        (response("<html>A router</html>", kind="text/html"), "not_json"),
+        (response('{"choices": [{"mess'), "not_json"),
+        ({"choices": [], "usage": {}}, "no_choice"),
+        (status(400, {"error": {"message": "This model's maximum context length is 4096 tokens"}}), "too_long"),
+    ],
+)
+def test_a_server_that_does_not_answer_gives_no_score(pf, lab, said, fault):
+    """Its own fault, exit code 4, and never a 0."""
+    with model(lambda system, question: said) as server:
+        lab(server)
+        outcome = pf("bench", "--case", "attic", "--format", "json")
+    assert outcome.code == 4
+    assert unanswered(outcome) == {fault}
+    found = report(outcome)
+    assert all(reply["score"] is None for reply in found["replies"])
+    assert found["comparisons"][0]["verdict"]["word"] == "withheld"
+
+
+def test_a_busy_server_is_asked_again(pf, lab):
+    """429 with Retry-After, then 503, then an answer: nothing is lost."""
+    troubles = [status(429, {"error": "slow down"}, Retry_After="0"), status(503, "loading")]
+
+    def answer(system: str, question: str) -> Any:
+        return troubles.pop() if troubles else knows(system, question)
+
+    with model(answer) as server:
+        lab(server)
+        outcome = pf("bench", "--case", "attic", "--variant", "enriched", "--format", "json")
+    assert outcome.code == 0
+    (reply,) = report(outcome)["replies"]
+    assert reply["state"] == "answered"
+    assert reply["answer"]["retries"] == 2
+
+
+def test_what_was_not_answered_is_asked_the_next_time(pf, lab):
+    """And nothing else; then there is a score."""
+    broken = {"attic"}
+
+    def answer(system: str, question: str) -> Any:
+        return status(500, "oops") if broken and "attic" in question else knows(system, question)
+
+    with model(answer) as server:
+        lab(server)
+        first = pf("bench", "--agent", "yoda", "--format", "json")
+        assert first.code == 4
+        before = len(posts(server))
+        broken.clear()
+        second = pf("bench", "--agent", "yoda", "--format", "json")
+        assert second.code == 0
+        assert len(posts(server)) == before + 2
+    assert report(second)["comparisons"][0]["verdict"]["word"] != "withheld"
+
+
+def test_nobody_listens(pf, lab):
+    """One request is tried, the others are not: all are unanswered."""
+    lab(Server(port=9))
+    outcome = pf("bench", "--model", "local")
+    assert outcome.code == 4
+    assert "unanswered: 12 requests; no score is made of them" in outcome.out
+    assert "nothing listens at http://127.0.0.1:9/v1" in outcome.out
+    assert "withheld" in outcome.out
+
+
+def test_an_answer_that_is_cut_is_asked_for_once_more(pf, lab):
+    """With twice the room; what is still cut is scored on what was said."""
+    with model(lambda system, question: completion("It is 192.0.2.77, and", finish_reason="length")) as server:
+        entry = (
+            f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local, params: {{max_tokens: 8}}}}"
+        )
+        lab(server, local=entry)
+        found = report(pf("bench", "--case", "attic", "--variant", "enriched", "--format", "json"))
+        assert [body["max_tokens"] for body in posts(server)] == [8, 16]
+    (reply,) = found["replies"]
+    assert reply["state"] == "truncated"
+    assert reply["score"]["value"] == 1.0
+
+
+def test_a_money_budget_ends_a_run(pf, lab):
+    """Exit code 3; what was answered is kept, and the next run goes on from there."""
+    with model() as server:
+        lab(server)
+        outcome = pf("bench", "--model", "cloud", "--max-usd", "0.00003", "--concurrency", "1")
+        assert outcome.code == 3
+        assert "cut short: the budget of $3e-05 is used up" in outcome.out
+        some = len(posts(server))
+        assert 0 < some < 8
+        outcome = pf("bench", "--model", "cloud")
+        assert outcome.code == 0
+        assert len(posts(server)) == 8
+
+
+def test_limits_of_the_project_want_a_yes(pf, lab, house):
+    """Nobody sends 5,000 requests by mistake."""
+    with model() as server:
+        lab(server)
+        house.write("promptforge.yaml", (house / "promptforge.yaml").read_text() + "limits: {bench: {requests: 3}}\n")
+        outcome = pf("bench")
+        assert outcome.code == 2
+        assert "10 requests are more than limits.bench.requests (3)" in outcome.err
+        assert posts(server) == []
+        assert pf("bench", "--yes").code == 0
+
+
+def test_keys_are_nowhere(pf, lab, house, monkeypatch):
+    """Not in the history, the report, the errors."""
+    monkeypatch.setenv("HOUSE_KEY", "sk-swordfish-1234567890")
+    with model(
+        lambda system, question: status(401, {"error": {"message": "bad key sk-swordfish-1234567890"}})
+    ) as server:
+        entry = (
+            f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local, api_key: 'env:HOUSE_KEY'}}"
+        )
+        lab(server, local=entry)
+        outcome = pf("bench", "--model", "local", "--format", "json")
+        assert server.asked[-1].headers["authorization"] == "Bearer sk-swordfish-1234567890"
+        pf("report")
+    assert "swordfish" not in outcome.out + outcome.err
+    for path in [*Path(house.root).rglob("*.db*"), *Path(house.root).rglob("*.html")]:
+        assert b"swordfish" not in path.read_bytes()
+
+
+def test_a_missing_key_is_said(pf, lab, house):
+    """With the line to type."""
+    with model() as server:
+        entry = (
+            f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local, api_key: 'env:NO_SUCH_KEY'}}"
+        )
+        lab(server, local=entry)
+        outcome = pf("bench", "--model", "local")
+        assert outcome.code == 4
+        assert "the environment variable NO_SUCH_KEY is not set" in outcome.out
+        assert posts(server) == []
+
+
+# --- ask, compare, report, history ----------------------------------------------------------------------------------
+
+
+def test_ask_streams_an_answer(pf, lab):
+    """What a server answers in one piece is shown, too; the line below says what it was."""
+    with model() as server:
+        lab(server)
+        outcome = pf("ask", "yoda", "Which port does the council's model use?")
+        assert outcome.code == 0
+        assert outcome.out == "Port 1337.\n"
+        assert "yoda · enriched · local · 20 tokens in · 3 out" in outcome.err
+        base = pf("ask", "yoda", "Which port does the council's model use?", "--variant", "base", "--format", "json")
+        assert report(base)["answer"]["text"] == "I don't know."
+
+
+def test_ask_sends_no_private_fact_to_the_cloud(pf, lab):
+    """A question typed by hand is looked at, too."""
+    with model() as server:
+        lab(server)
+        outcome = pf("ask", "windu", "Where is Pip's tablet?")
+        assert outcome.code == 2
+        assert (
+            "nothing was sent: it holds a value of devices/Pip's tablet, which cloud (cloud) may not see" in outcome.err
+        )
+        assert server.asked == []
+
+
+def test_compare_and_history(pf, lab, tmp_path):
+    """Variants of the last run, two runs, and a history that another machine inherits."""
+    with model() as server:
+        lab(server)
+        first = report(pf("bench", "--format", "json"))["run"]["id"]
+        second = report(pf("bench", "--format", "json", "--repeats", "2"))["run"]["id"]
+        assert "base · own → enriched · own" in pf("compare", "base", "enriched").out
+        assert report(pf("compare", first, second, "--format", "json"))["verdict"]["word"] in ("identical", "not shown")
+        outcome = pf("compare", first, "enriched")
+        assert outcome.code == 2
+        assert "'enriched' is no run, while the other one is" in outcome.err
+        assert f"{first}  lab" in pf("history", "list").out
+        file = tmp_path / "history.gz"
+        assert "wrote" in pf("history", "export", str(file)).err
+        assert oct(file.stat().st_mode & 0o777) == "0o600"
+        assert "forgot 30 answers and 2 runs" in pf("history", "prune", "--older-than", "0").err
+        assert pf("history", "list").out == "no run yet; make one: promptforge bench\n"
+        assert "took over 30 answers and 2 runs" in pf("history", "import", str(file)).err
+        before = len(posts(server))
+        pf("bench")
+        assert len(posts(server)) == before
+
+
+def test_a_report_is_written(pf, lab, house):
+    """One page, in build/reports."""
+    with model() as server:
+        lab(server)
+        pf("bench")
+    outcome = pf("report")
+    assert outcome.code == 0
+    (page,) = (house.root / "build" / "reports").glob("*.html")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert outcome.err == f"wrote build/reports/{page.name}\n"
+    assert pf("report", "--format", "junit").out.startswith("<?xml")
+    assert "no run 'zzz'" in pf("report", "zzz").err
