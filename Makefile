@@ -3,11 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check docs fix bench clean
+.PHONY: help demo test test-heavy test-servers check docs fix bench clean
 
 help:
-	@echo "make demo    compile the example house and print its prompts' table"
-	@echo "make test    all tests"
+	@echo "make demo    compile the example house; which answers can be found in its prompts?"
+	@echo "make test    all tests but those below"
+	@echo "make test-heavy    against a real model server and a real browser (minutes)"
+	@echo "make test-servers  against llama.cpp and others, which are built first (half an hour)"
 	@echo "make check   ruff, mypy, import-linter, generated docs up to date"
 	@echo "make docs    write the generated docs and schemas anew"
 	@echo "make fix     format the code"
@@ -28,12 +30,26 @@ help:
 	$(PIP) install -e '.[dev]'
 	@touch .venv/user.stamp $@
 
+.venv-heavy/python.stamp: tests/heavy/requirements.txt
+	$(PYTHON) -m venv .venv-heavy
+	.venv-heavy/bin/python -m pip --disable-pip-version-check --quiet install -r tests/heavy/requirements.txt
+	@touch $@
+
 demo: .venv/user.stamp
 	$(BIN)/promptforge check
 	$(BIN)/promptforge build
+	$(BIN)/promptforge bench --model reader
+	$(BIN)/promptforge report
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n auto
+
+test-heavy: .venv/dev.stamp .venv-heavy/python.stamp
+	PROMPTFORGE_HEAVY_PYTHON="$(CURDIR)/.venv-heavy/bin/python" \
+	  $(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy tests/heavy
+
+test-servers: .venv/dev.stamp
+	tools/servers.sh $(BIN)/python -m pytest -q -m servers tests/servers
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -51,6 +67,7 @@ fix: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/compile.py
+	$(BIN)/python benchmarks/bench.py
 
 clean:
-	rm -rf .venv build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-heavy build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -89,6 +89,7 @@ CODE_GROUPS: Mapping[str, str] = {
     "PF51": "Secrets",
     "PF52": "Texts that act on a model",
     "PF6": "Allowances, and the project as a whole",
+    "PF7": "Suites",
 }
 """The beginning of a code to the heading that its group has."""
 
@@ -143,7 +144,7 @@ def _fenced(text: str) -> str:
 
 def files_page() -> str:
     """The keys of each kind of file, from the schemas that check them, and the built-in tables."""
-    project, agent, fewshot = (_schema(name) for name in ("project", "agent", "fewshot"))
+    project, agent, fewshot, suite = (_schema(name) for name in ("project", "agent", "fewshot", "suite"))
     sections = agent["properties"]["sections"]["items"]["anyOf"]
     parts = [
         MADE,
@@ -153,6 +154,7 @@ def files_page() -> str:
         "\n### Sections\n\nA section is the word `persona`, or a mapping of one of these kinds.\n",
         *(f"\n`{option['required'][0]}`:\n\n{_keys(option)}" for option in sections if "required" in option),
         f"\n## fewshot/*.yaml\n\n{_keys(fewshot)}",
+        f"\n## suites/*.yaml\n\n{_keys(suite)}",
         "\n## knowledge/*.yaml\n\n",
         "Each top-level key is a table: a list of facts, or a mapping of key to fact. A table that is not listed\n",
         "here is your own: any lower-case name, any columns. `_defaults: {TABLE: {column: value}}` fills what the\n",
