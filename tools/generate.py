@@ -125,6 +125,9 @@ def cli_page() -> str:
         assert command is not None  # it is in the list
         context = click.Context(command, info_name=name, parent=root, **_WIDTH)
         parts.append(f"\n## promptforge {name}\n\n{_fenced(command.get_help(context))}")
+        for inner, below in sorted(getattr(command, "commands", {}).items()):
+            context_below = click.Context(below, info_name=inner, parent=context, **_WIDTH)
+            parts.append(f"\n### promptforge {name} {inner}\n\n{_fenced(below.get_help(context_below))}")
     return "".join(parts)
 
 

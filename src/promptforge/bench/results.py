@@ -216,6 +216,8 @@ class ArmScores:
     """How many replies are in each state."""
     labels: Mapping[Label, int] = field(default_factory=dict)
     """How many answers fell short in each way, most frequent first."""
+    declared: tuple[str, ...] = ()
+    """Every category of the suite, in its order."""
     empty_categories: tuple[str, ...] = ()
     not_applicable: tuple[str, ...] = ()
     """`case × agent`, barred by clearance for some arm of the run and left out of all."""

@@ -35,7 +35,7 @@ def comparison_text(found: Comparison, paint: Painter) -> str:
     if found.unanswered:
         lines += ["", paint(f"unanswered: {plural(len(found.unanswered), 'request')}", "red", "bold")]
         lines += [paint(f"  {text}", "red") for text in _few(found.unanswered)]
-    rows = [(_cells(name, effect), _word(effect)) for name, effect in _effects(found)]
+    rows = [(_cells(name, effect, found.reader), _word(effect, found.reader)) for name, effect in _effects(found)]
     if rows:
         head, *body = columns([_HEAD, *(cells for cells, _ in rows)], right=_RIGHT).split("\n")
         lines += ["", paint(head, "bold")]
@@ -70,7 +70,7 @@ def _effects(found: Comparison) -> Iterator[tuple[str, Effect]]:
         yield "generated, apart", found.generated
 
 
-def _cells(name: str, effect: Effect) -> tuple[str, ...]:
+def _cells(name: str, effect: Effect, reader: bool) -> tuple[str, ...]:
     return (
         name,
         f"{effect.cases:,}",
@@ -80,18 +80,20 @@ def _cells(name: str, effect: Effect) -> tuple[str, ...]:
         f"{signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect.differing else "",
         _p(effect.p),
         "" if effect.p_adjusted is None else _p(effect.p_adjusted),
-        _word(effect),
+        _word(effect, reader),
     )
 
 
-def _word(effect: Effect) -> str:
-    """What a row shows: a category by its adjusted p-value, everything else by its own."""
+def _word(effect: Effect, reader: bool) -> str:
+    """What a row shows: a category by its adjusted p-value, everything else by its own. The reader knows no better."""
     if not effect.differing:
         return "nothing differs"
     if effect.too_few:
         return "too few differ"
     if (effect.p if effect.p_adjusted is None else effect.p_adjusted) > 0.05:
-        return "not shown"
+        return "" if reader else "not shown"
+    if reader:
+        return "more found" if effect.estimate > 0 else "fewer found"
     return "better" if effect.estimate > 0 else "worse"
 
 
@@ -139,6 +141,7 @@ def comparison_json(found: Comparison) -> dict[str, object]:
         "empty_categories": list(found.empty_categories),
         "unpaired": list(found.unpaired),
         "unanswered": list(found.unanswered),
+        "reader": found.reader,
     }
 
 
@@ -162,7 +165,7 @@ def comparison_markdown(found: Comparison) -> str:
     if found.unanswered:
         lines += ["", f"**Unanswered: {plural(len(found.unanswered), 'request')}**", ""]
         lines += [f"- {_md(text)}" for text in _few(found.unanswered)]
-    rows = [_cells(name, effect) for name, effect in _effects(found)]
+    rows = [_cells(name, effect, found.reader) for name, effect in _effects(found)]
     if rows:
         lines += ["", _row(("", *_HEAD[1:])), "|---|---:|---:|---:|---:|---|---:|---:|---|", *map(_row, rows)]
     for title, flips in (("Broke", found.broke), ("Fixed", found.fixed)):
@@ -258,7 +261,10 @@ def categories_markdown(found: CategoryComparison) -> str:
 
 def arms_text(arms: Sequence[ArmScores], paint: Painter) -> str:
     """Each arm a column: its means with their intervals, which say nothing of a difference."""
-    names = list(dict.fromkeys(name for arm in arms for name in arm.categories))
+    shown = {name: None for arm in arms for name in arm.categories}
+    names = [
+        name for name in dict.fromkeys((*(name for arm in arms for name in arm.declared), *shown)) if name in shown
+    ]
     rows = [("", *(str(arm.arm) for arm in arms))]
     rows += [(name, *(_level(arm.categories.get(name)) for arm in arms)) for name in names]
     rows.append(("OVERALL", *(_level(arm.overall) for arm in arms)))

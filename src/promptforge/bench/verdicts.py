@@ -1,0 +1,171 @@
+"""A comparison in words: what is shown, why, and what would settle the rest."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from promptforge.bench.results import Effect, Flip, Verdict
+from promptforge.bench.stats import ALPHA, cases_needed, fewest
+
+__all__ = ["about", "found_by_reader", "identical", "judged", "nothing_paired", "p_words", "signed", "withheld"]
+
+_TIE = 0.005
+"""A difference that rounds to 0.00: how many cases would show just this one is of no interest."""
+_WORTH = 0.05
+"""A difference worth looking for, where there is a tie."""
+_MANY = 3
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign.
+
+    >>> signed(0.0612), signed(-0.5), signed(-0.0001)
+    ('+0.061', '−0.500', '0.000')
+    """
+    text = f"{abs(value):.{digits}f}"
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return ("+" if value > 0 else "−") + text
+
+
+def p_words(p: float) -> str:
+    """A p-value, never shown as zero.
+
+    >>> p_words(0.0312), p_words(0.25), p_words(0.00001)
+    ('p = 0.031', 'p = 0.25', 'p < 0.0001')
+    """
+    if p < 0.0001:
+        return "p < 0.0001"
+    return f"p = {p:.2f}" if p >= 0.095 else f"p = {p:.2g}"
+
+
+def about(count: int) -> str:
+    """A number of cases, rounded up to what is known of it.
+
+    >>> about(325), about(84), about(12345)
+    ('about 330', 'about 84', 'about 13,000')
+    """
+    step = 10 ** max(0, len(str(count)) - 2)
+    return f"about {-(-count // step) * step:,}"
+
+
+def withheld(unanswered: int, requests: int) -> Verdict:
+    """Requests that count are unanswered: there is no overall difference yet."""
+    return Verdict(
+        word="withheld",
+        sentence=f"No overall difference yet: {unanswered} of {_count(requests, 'request')} "
+        f"{'is' if unanswered == 1 else 'are'} unanswered.",
+        reasons=("a missing score is never a zero, and leaving it out would favour whoever failed",),
+        next_step="run the same bench again: only what is unanswered is sent",
+    )
+
+
+def nothing_paired(unpaired: int) -> Verdict:
+    """Not one case was asked of both arms."""
+    reasons = (f"{_count(unpaired, 'case')} could not be paired",) if unpaired else ()
+    return Verdict(
+        word="not shown",
+        sentence="Nothing to compare: no case that counts was answered by both arms.",
+        reasons=reasons,
+        next_step="compare two arms of one suite",
+    )
+
+
+def identical(answers: int, *, same_requests: bool) -> Verdict:
+    """Every answer is the same, word for word: one arm may have been measured twice."""
+    how = "and so were the requests" if same_requests else "although the requests differed"
+    check = "name two arms that differ" if same_requests else "check that each arm had a server of its own"
+    return Verdict(
+        word="identical",
+        sentence=f"The arms are not shown to be different: all {answers:,} answers are the same, word for word.",
+        reasons=(f"the answers are the same, {how}",),
+        next_step=check,
+    )
+
+
+def found_by_reader(before: int, after: int, cases: int) -> Verdict:
+    """What the reader found; it is no model, so it never says better."""
+    return Verdict(
+        word="not shown",
+        sentence=f"{after:,} of {_count(cases, 'answer')} can be found in the prompt (before: {before:,}).",
+        reasons=("the reader is no model: it looks answers up, and cannot say how a model would do",),
+        next_step="run the same suite on a model",
+    )
+
+
+def judged(
+    effect: Effect,
+    before: str,
+    after: str,
+    *,
+    categories: Mapping[str, Effect],
+    broke: Sequence[Flip] = (),
+    mcnemar: float | None = None,
+) -> Verdict:
+    """Better, worse or not shown, by the overall test alone; the rest are reasons."""
+    numbers = f"{effect.before:.3f} → {effect.after:.3f}, {signed(effect.estimate)}"
+    interval = f"95 % interval {signed(effect.low, 2)} to {signed(effect.high, 2)}, {p_words(effect.p)}"
+    word: Literal["better", "worse", "not shown"] = "not shown"
+    if effect.shown:
+        word = "better" if effect.estimate > 0 else "worse"
+        sentence = f"{after} is {word} than {before}: {numbers} ({interval})."
+    else:
+        sentence = f"Not shown: {before} and {after} may be equal: {numbers} ({interval})."
+    return Verdict(
+        word=word,
+        sentence=sentence,
+        reasons=(*_evidence(effect, mcnemar), *_in_categories(categories, word)),
+        next_step=_next_step(effect, broke),
+    )
+
+
+def _evidence(effect: Effect, mcnemar: float | None) -> list[str]:
+    shared = "" if effect.clusters == effect.cases else f" in {_count(effect.clusters, 'cluster')} that share facts"
+    reasons = [f"{_count(effect.cases, 'paired case')}{shared}; {effect.differing:,} of {effect.clusters:,} differ"]
+    if effect.too_few:
+        reasons.append(f"too few differ: fewer than {fewest()} can never show anything at 5 %")
+    elif effect.detectable is None:
+        reasons.append("the smallest difference that these cases show at 80 % power: none at this discordance")
+    else:
+        reasons.append(f"the smallest difference that these cases show at 80 % power: about {effect.detectable:.2f}")
+    if mcnemar is not None:
+        reasons.append(f"exact McNemar: {p_words(mcnemar)}")
+    return reasons
+
+
+def _in_categories(categories: Mapping[str, Effect], word: str) -> list[str]:
+    """The categories that differ by themselves, after adjustment, and do not just follow the whole: falls first."""
+    if len(categories) < 2:
+        return []
+    adjusted = {
+        name: effect.p if effect.p_adjusted is None else effect.p_adjusted for name, effect in categories.items()
+    }
+    shown = [(name, e) for name, e in categories.items() if not e.too_few and adjusted[name] <= ALPHA]
+    shown.sort(key=lambda item: item[1].estimate)
+    return [
+        f"{name} {'falls' if e.estimate < 0 else 'gains'} {signed(e.estimate, 2)} "
+        f"({p_words(adjusted[name])} for {len(categories)} categories)"
+        for name, e in shown
+        if word != ("better" if e.estimate > 0 else "worse")
+    ]
+
+
+def _next_step(effect: Effect, broke: Sequence[Flip]) -> str:
+    if effect.shown:
+        if not broke:
+            return "nothing broke; look at the cases that are still wrong"
+        names = ", ".join(flip.case for flip in broke[:_MANY]) + (", …" if len(broke) > _MANY else "")
+        return f"look at the {_count(len(broke), 'case')} that broke: {names}"
+    tie = abs(effect.estimate) < _TIE
+    gain = _WORTH if tie else effect.estimate
+    most = max(effect.most, effect.discordance)
+    needed = cases_needed(gain, effect.discordance, most=most, per_case=effect.effective / effect.cases)
+    if effect.differing == 0 or math.isclose(effect.discordance, 0):
+        return "the arms do as well on every case: ask harder ones"
+    if needed is None:
+        return f"no number of cases shows {signed(gain, 2)} while so few differ: ask harder ones"
+    return f"to see {signed(gain, 2)}: {about(needed)} pairs; you have {effect.cases:,}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")

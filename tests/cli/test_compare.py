@@ -1,0 +1,276 @@
+"""`compare` on files of scores, and how comparisons are printed."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from promptforge.bench.levels import Mark, category_levels, overall_level
+from promptforge.bench.results import Arm, ArmScores, CaseScore, Comparison, Flip, Verdict
+from promptforge.bench.stats import Pair, categories, overall, tiers
+from promptforge.console.compare import (
+    arms_json,
+    arms_text,
+    comparison_json,
+    comparison_markdown,
+    comparison_text,
+)
+from promptforge.console.terminal import Painter
+
+PLAIN = Painter(colour=False)
+BASE = {"satellite": 0.8, "topology": 0.74, "home_automation": 0.7, "correlation": 0.65}
+BASE |= {"operations": 0.78, "tool_precision": 0.9, "family": 0.56, "jailbreak": 0.5}
+TRAINED = dict(zip(BASE, (0.2, 0.15, 0.3, 0.1, 0.25, 0.167, 0.0, 0.85), strict=True))
+ENRICHED = dict(zip(BASE, (0.9, 0.8, 0.8, 0.7, 0.78, 0.9, 0.6, 0.64), strict=True))
+
+
+def pairs():
+    """Seven fixed in topology, three of eight broken in family."""
+    topology = [("topology", "gold", 0, 1)] * 7 + [("topology", "gold", 1, 1)] * 3
+    family = [("family", "heldout", 1, 0)] * 3 + [("family", "heldout", 1, 1)] * 5
+    return [
+        Pair(case=f"c{at:02}", category=category, tier=tier, cluster=f"c{at:02}", before=before, after=after)
+        for at, (category, tier, before, after) in enumerate((*topology, *family))
+    ]
+
+
+def comparison(**more):
+    """All parts filled."""
+    found = Comparison(
+        before="base · coder",
+        after="enriched · coder",
+        overall=overall(pairs()),
+        categories=categories(pairs()),
+        tiers=tiers(pairs()),
+        generated=overall(pairs()[7:10]),
+        fixed=tuple(Flip(case=f"c{n:02}", category="topology", before=0, after=1, label="made_up") for n in range(12)),
+        broke=(Flip(case="c10", category="family", before=1, after=0.5, label="over_refused"),),
+        empty_categories=("jailbreak",),
+        unpaired=("c90: its question differs",),
+        verdict=Verdict(word="better", sentence="It is better.", reasons=("18 paired cases",), next_step="look at c10"),
+    )
+    return replace(found, **more)
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_stands_above_the_numbers():
+    """Then the table, the cases that flipped, and what was left out."""
+    assert comparison_text(comparison(), PLAIN).split("\n") == [
+        "base · coder → enriched · coder",
+        "",
+        "It is better.",
+        "  18 paired cases",
+        "  next: look at c10",
+        "",
+        "                  cases  before  after  difference  95 % interval       p  adjusted",
+        "topology             10   0.300  1.000      +0.700  +0.33 to +1.00  0.016     0.031  better",
+        "family                8   1.000  0.625      −0.375  −1.00 to 0.00   0.250     0.250  too few differ",
+        "OVERALL              18   0.650  0.812      +0.163  −0.19 to +0.55  0.344            not shown",
+        "tier gold            10   0.300  1.000      +0.700  +0.33 to +1.00  0.016            better",
+        "tier heldout          8   1.000  0.625      −0.375  −1.00 to 0.00   0.250            too few differ",
+        "generated, apart      3   1.000  1.000       0.000                  1.000            nothing differs",
+        "",
+        "fixed: 12 cases",
+        *(f"  c{n:02}  topology  0.00 → 1.00  made up" for n in range(10)),
+        "  … and 2 more (--format json has all)",
+        "",
+        "broke: 1 case",
+        "  c10  family  1.00 → 0.50  over refused",
+        "",
+        "left out of both: 1",
+        "  c90: its question differs",
+        "",
+        "without a case that counts: jailbreak",
+    ]
+
+
+def test_what_is_unanswered_stands_above_the_scores():
+    """In red, on a terminal."""
+    verdict = Verdict(word="withheld", sentence="No overall difference yet.")
+    missing = tuple(f"c{n} × windu × base: 503" for n in range(12))
+    found = comparison(overall=None, unanswered=missing, verdict=verdict)
+    lines = comparison_text(found, PLAIN).split("\n")
+    assert lines[4:6] == ["unanswered: 12 requests", "  c0 × windu × base: 503"]
+    assert lines[15] == "  … and 2 more (--format json has all)"
+    assert lines.index("unanswered: 12 requests") < next(n for n, line in enumerate(lines) if "95 % interval" in line)
+    assert "\x1b[31;1munanswered: 12 requests\x1b[0m" in comparison_text(found, Painter(colour=True))
+
+
+def test_the_reader_finds_more_and_is_never_better():
+    """In no row, no word and no colour."""
+    text = comparison_text(comparison(reader=True, verdict=Verdict(word="not shown", sentence="17 of 18.")), PLAIN)
+    assert "more found" in text
+    assert "better" not in text
+
+
+def test_rows_are_coloured_by_what_they_show():
+    """Only on a terminal; a row that shows nothing has no colour."""
+    lines = comparison_text(comparison(), Painter(colour=True)).split("\n")
+    assert next(line for line in lines if "topology   " in line).startswith("\x1b[32m")
+    assert next(line for line in lines if "family   " in line).startswith("family")
+    assert "\x1b" not in comparison_text(comparison(), PLAIN)
+
+
+def test_markdown_is_a_table_and_lists():
+    """What a person or a model wrote does not become markup."""
+    found = comparison(unpaired=("c<b>|*: its question differs",), unanswered=("c1 × windu × base: 503",))
+    text = comparison_markdown(found)
+    assert text.startswith("### promptforge: It is better.\nbase · coder → enriched · coder\n\n- 18 paired cases\n")
+    assert "- next: look at c10" in text
+    assert "**Unanswered: 1 request**\n\n- c1 × windu × base: 503" in text
+    assert "| topology | 10 | 0.300 | 1.000 | +0.700 | +0.33 to +1.00 | 0.016 | 0.031 | better |" in text
+    assert "**Broke: 1 case**\n\n- c10, family, 1.00 → 0.50, over refused" in text
+    assert "- … and 2 more (--format json has all)" in text
+    assert "- c&lt;b&gt;\\|\\*: its question differs" in text
+    assert text.endswith("Without a case that counts: jailbreak")
+
+
+def test_json_has_everything():
+    """And survives being read back."""
+    found = json.loads(json.dumps(comparison_json(comparison())))
+    assert found["version"] == 1
+    assert found["verdict"]["word"] == "better"
+    assert found["overall"]["p"] == 0.34375
+    assert found["overall"]["shown"] is False
+    assert found["categories"]["topology"]["p_adjusted"] == 0.03125
+    assert len(found["fixed"]) == 12
+    assert comparison_json(comparison(overall=None))["overall"] is None
+
+
+# --- arms -------------------------------------------------------------------------------------------------------------
+
+
+def arm(variant, values, **more):
+    """The scores of an arm, all in one category."""
+    marks = [Mark(category="topology", cluster=f"c{at}", value=value) for at, value in enumerate(values)]
+    settings = {"overall": overall_level(marks), "categories": category_levels(marks)} | more
+    scores = tuple(CaseScore(case=f"c{at}", value=value, replies=1) for at, value in enumerate(values))
+    return ArmScores(arm=Arm(model="coder", variant=variant), cases=scores, **settings)
+
+
+def test_arms_stand_side_by_side_with_their_intervals():
+    """A withheld score is said to be withheld."""
+    full, cut = (
+        arm("base", [1] * 28 + [0] * 12),
+        arm("enriched", [1] * 31 + [0] * 9, overall=None, unanswered=("c1: 503",)),
+    )
+    assert arms_text([full, cut], PLAIN).split("\n") == [
+        "          base · coder                  enriched · coder",
+        "topology  0.700 (0.55 to 0.82, n = 40)  0.775 (0.62 to 0.88, n = 40)",
+        "OVERALL   0.700 (0.55 to 0.82, n = 40)  withheld",
+        "unanswered: c1: 503",
+    ]
+    assert [entry["overall"] is None for entry in arms_json([full, cut])] == [False, True]
+    assert json.dumps(arms_json([full]))
+
+
+def test_the_reader_counts_what_can_be_found():
+    """A count, beside its means."""
+    text = arms_text(
+        [
+            arm(
+                "enriched",
+                [1] * 3 + [0],
+                reader=True,
+                generated=overall_level([Mark(category="a", cluster="a", value=1)]),
+            )
+        ],
+        PLAIN,
+    )
+    assert "found in the prompt  3 of 4" in text
+    assert "generated, apart     1.000 (0.21 to 1.00, n = 1)" in text
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(house):
+    """The founder's three tables beside a project."""
+    for name, scores in (("base", BASE), ("trained", TRAINED), ("enriched", ENRICHED)):
+        house.write(f"{name}.json", json.dumps(scores))
+    return house
+
+
+def test_the_founders_table_on_the_command_line(files, pf):
+    """Every delta, and no test from category scores alone."""
+    done = pf("compare", "base.json", "trained.json")
+    assert done.code == 0
+    assert done.out.split("\n") == [
+        "base.json → trained.json",
+        "",
+        "Not shown: 0.704 against 0.252 (−0.452) over 8 categories. Scores of categories allow no test.",
+        "  −0.45 needs about 19 pass/fail cases of which 54 % differ",
+        "  next: compare the scores of cases, or say on how many the categories rest: --cases N",
+        "",
+        "                 cases  before  after  difference",
+        "satellite                0.800  0.200      −0.600",
+        "topology                 0.740  0.150      −0.590",
+        "home_automation          0.700  0.300      −0.400",
+        "correlation              0.650  0.100      −0.550",
+        "operations               0.780  0.250      −0.530",
+        "tool_precision           0.900  0.167      −0.733",
+        "family                   0.560  0.000      −0.560",
+        "jailbreak                0.500  0.850      +0.350",
+        "OVERALL                  0.704  0.252      −0.452",
+        "note: base.json: read as scores of categories; if its names are cases, put them under `cases:`",
+        "note: trained.json: read as scores of categories; if its names are cases, put them under `cases:`",
+        "",
+    ]
+
+
+def test_forty_cases_say_worse_of_the_loss_and_nothing_of_the_gain(files, pf):
+    """And the exit code follows."""
+    gain = pf("compare", "base.json", "enriched.json", "--cases", "40", "--discordance", "0.15")
+    assert gain.code == 0
+    assert "Not shown: 0.704 against 0.765 (+0.061) on 40 pass/fail cases is no evidence" in gain.out
+    assert "  next: to see +0.06: about 320 pairs; you have 40" in gain.out
+    assert pf("compare", "base.json", "enriched.json", "--cases", "40", "--fail-on", "inconclusive").code == 1
+    loss = pf("compare", "base.json", "trained.json", "--cases", "40")
+    assert loss.code == 1
+    assert "trained.json is worse than base.json: 0.704 against 0.252 (−0.452) on 40 pass/fail cases" in loss.out
+    assert "tool_precision       5   0.900  0.167      −0.733" in loss.out
+
+
+def test_categories_as_json_and_markdown(files, pf):
+    """For programs, and for a pull request."""
+    found = json.loads(pf("compare", "base.json", "enriched.json", "--cases", "40", "--format", "json").out)
+    assert (found["version"], found["verdict"]["word"], found["needed"]) == (1, "not shown", 312)
+    assert found["p"] == {"least": 0.25, "most": 1.0}
+    assert found["categories"]["topology"]["difference"] == pytest.approx(0.06)
+    text = pf("compare", "base.json", "enriched.json", "--format", "markdown").out
+    assert text.startswith("### promptforge: Not shown: 0.704 against 0.765 (+0.061) over 8 categories.")
+    assert "| home\\_automation |  | 0.700 | 0.800 | +0.100 |" in text
+    assert "Note: base.json: read as scores of categories" in text
+
+
+def test_a_category_of_one_file_only_is_listed(files, pf):
+    """In text and in Markdown."""
+    files.write("other.yaml", "topology: 1\nfun: 1\n")
+    files.write("topology.yaml", "topology: 0.5\n")
+    assert "left out of both: 1\n  fun: only in other.yaml\n" in pf("compare", "topology.yaml", "other.yaml").out
+    text = pf("compare", "topology.yaml", "other.yaml", "--format", "markdown").out
+    assert "Left out of both: 1\n\n- fun: only in other.yaml\n" in text
+
+
+def test_case_scores_are_tested(files, pf):
+    """By the sign flip, with the names of what flipped."""
+    for name, score in (("one", 0), ("two", 1)):
+        files.write(f"{name}.csv", "case,category,score\n" + "".join(f"c{n},topology,{score}\n" for n in range(8)))
+    done = pf("compare", "one.csv", "two.csv")
+    assert "two.csv is better than one.csv: 0.000 → 1.000" in done.out
+    assert "fixed: 8 cases" in done.out
+    assert pf("compare", "two.csv", "one.csv").code == 1
+
+
+def test_a_file_that_is_none_of_scores(files, pf):
+    """What, where, and how to mend it."""
+    files.write("bad.json", '{"a": 70.4}')
+    done = pf("compare", "base.json", "bad.json")
+    assert done.code == 2
+    assert done.err == (
+        "error: bad.json: the score of 'a' is 70.4, not between 0 and 1\n"
+        "  hint: scores are shares: divide percentages by 100\n"
+    )
