@@ -27,6 +27,7 @@ from promptforge.source import did_you_mean
 from promptforge.store import Store
 from promptforge.workbench.ablation import section_tokens
 from promptforge.workbench.arms import Planner
+from promptforge.workbench.prefixes import with_caching
 from promptforge.workbench.records import clustered, records
 from promptforge.workbench.suites import Suites
 from promptforge.workbench.variants import Compiled, check_variant, compile_for, names_of
@@ -149,6 +150,7 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         kept.update((record.id, record) for record in records(some, own, planner, away))
     if len(revisions) > 1:
         jobs = _differing(jobs)
+    jobs, pities = with_caching(jobs, used)
     known = {} if asked.fresh else _known(store, jobs)
     targets = {name: _target(model, backends[name], asked) for name, model in used.items()}
     scoring = {
@@ -166,7 +168,7 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         models=used,
         said=said,
         scoring=scoring,
-        notes=tuple(_notes(now, suite, asked)),
+        notes=(*_notes(now, suite, asked), *pities),
         estimate=_estimate(jobs, known, used, now.build),
         private_values=planner.private_values(),
         section_tokens=_section_tokens(compiled[now.name], variants, root),
