@@ -148,7 +148,7 @@ def test_identical_answers_are_no_comparison():
         found.verdict.sentence == "The arms are not shown to be different: all 12 answers are the same, word for word."
     )
     assert found.verdict.reasons == ("the answers are the same, although the requests differed",)
-    assert found.verdict.next_step == "check that each arm had a server of its own"
+    assert found.verdict.next_step == "where they should differ, check that the server reads the system prompt, and is not the same for both"
 
 
 def test_an_arm_against_itself_is_identical():

@@ -230,7 +230,9 @@ def _verdict(
     if a.reader or b.reader:
         before, after = (sum(value >= FULL for value in values) for values in _both(joined.pairs))
         return found_by_reader(before, after, len(joined.pairs))
-    if (answers := _identical(joined, a, b)) is not None:
+    # The same answers may score otherwise: two revisions are judged each by the facts of its own day.
+    alike = all(pair.before == pair.after for pair in joined.pairs)
+    if alike and (answers := _identical(joined, a, b)) is not None:
         return identical(len(answers), same_requests=all(answers))
     return judged(whole, names[0], names[1], categories=by_category, broke=broke, mcnemar=exact)
 

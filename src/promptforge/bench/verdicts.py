@@ -74,7 +74,11 @@ def nothing_paired(unpaired: int) -> Verdict:
 def identical(answers: int, *, same_requests: bool) -> Verdict:
     """Every answer is the same, word for word: one arm may have been measured twice."""
     how = "and so were the requests" if same_requests else "although the requests differed"
-    check = "name two arms that differ" if same_requests else "check that each arm had a server of its own"
+    check = (
+        "name two arms that differ"
+        if same_requests
+        else "where they should differ, check that the server reads the system prompt, and is not the same for both"
+    )
     return Verdict(
         word="identical",
         sentence=f"The arms are not shown to be different: all {answers:,} answers are the same, word for word.",
