@@ -10,7 +10,7 @@ from promptforge.bench.cases import Case
 from promptforge.bench.results import Arm
 from promptforge.files import digest_of
 
-__all__ = ["Job", "identity_of", "in_order", "request_for"]
+__all__ = ["Job", "identity_of", "in_order", "request_for", "with_limit_doubled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -67,47 +67,19 @@ def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @format_option("text", "json", "markdown", "junit")
 @click.pass_context
 def bench(
-    ctx: click.Context,
-    /,
-    variants: tuple[str, ...],
-    without: tuple[str, ...],
-    only: tuple[str, ...],
-    against: str | None,
-    dry_run: bool,
-    yes: bool,
-    max_usd: float | None,
-    max_tokens: int | None,
-    max_minutes: float | None,
-    timeout: float,
-    fail_on: str,
-    form: str,
-    **chosen: object,
+    ctx: click.Context, /, against: str | None, dry_run: bool, yes: bool, fail_on: str, form: str, **options: Any
 ) -> int:
     """Ask a suite's questions with the base and with the enriched prompt, and say which is better and how sure that is.
 
     Answers are kept as they come: the same command goes on where it was stopped, and asks only what changed.
     Exit codes: 1 a verdict says no, 3 a budget ran out, 4 a backend failed, 130 interrupted.
     """
-    from promptforge.bench.run import Limits
     from promptforge.workbench.bench import bench as run_bench
     from promptforge.workbench.bench import open_store
-    from promptforge.workbench.planning import Asked, plan
+    from promptforge.workbench.planning import plan
 
     root = find_project(ctx)
-    variants = variants or (() if without or only else ("base", "enriched"))
-    ablations = [f"without {name}" for name in without] + [f"only {name}" for name in only]
-    if ablations and "enriched" not in variants:
-        variants = ("enriched", *variants)
-    seconds = max_minutes * 60 if max_minutes is not None else None
-    asked = Asked(
-        variants=(*variants, *ablations),
-        timeout_s=timeout,
-        limits=Limits(seconds=seconds, tokens=max_tokens, usd=max_usd),
-        command=shlex.join(["promptforge", *sys.argv[1:]]),
-        **chosen,  # type: ignore[arg-type]  # the options have the fields' names
-    )
-    if against is not None and len(asked.variants) > 1:
-        asked = _only_enriched(asked)
+    asked = _asked(options, against=against is not None)
     revisions = _revisions(root, against)
     if revisions is None:
         return 1
@@ -120,11 +92,26 @@ def bench(
     return _show_run(root, run, planned, against, form, fail_on)
 
 
-def _only_enriched(asked: "Asked") -> "Asked":
-    """Two revisions are compared by the prompt that is sent."""
-    from dataclasses import replace
+def _asked(options: dict[str, Any], *, against: bool) -> "Asked":
+    """The options in the terms of a run."""
+    from promptforge.bench.run import Limits
+    from promptforge.workbench.planning import Asked
 
-    return replace(asked, variants=("enriched",), ablate=False)
+    variants, without, only = (options.pop(name) for name in ("variants", "without", "only"))
+    ablations = [f"without {name}" for name in without] + [f"only {name}" for name in only]
+    if ablations and "enriched" not in variants:
+        variants = ("enriched", *variants)
+    # Two revisions are compared by the prompt that is sent, unless the command says otherwise.
+    variants = variants or (("enriched",) if against else ("base", "enriched"))
+    minutes = options.pop("max_minutes")
+    limits = Limits(
+        seconds=None if minutes is None else 60 * minutes,
+        tokens=options.pop("max_tokens"),
+        usd=options.pop("max_usd"),
+    )
+    command = shlex.join(["promptforge", *sys.argv[1:]])
+    timeout_s = options.pop("timeout")
+    return Asked(variants=(*variants, *ablations), limits=limits, timeout_s=timeout_s, command=command, **options)
 
 
 def _revisions(root: Path, against: str | None) -> "list[Revision] | None":

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptforge.backends.base import Answer
+from promptforge.backends.base import Answer, Request
 from promptforge.backends.opening import open_backend
 from promptforge.backends.price import cost_usd
 from promptforge.bench.cases import Case
@@ -14,7 +14,7 @@ from promptforge.bench.plan import request_for
 from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
 from promptforge.errors import UsageError
-from promptforge.model import Model
+from promptforge.model import Model, Project
 from promptforge.source import Span, did_you_mean
 from promptforge.workbench.variants import check_variant, compile_for, prompt_of
 
@@ -52,40 +52,18 @@ def ask(
     Raises UsageError for an unknown agent, model or variant and for what clearance bars; BackendError.
     """
     build = compile_project(read_project(root), today=today, only=[agent])
-    project = build.project
-    if agent not in project.agents:
-        raise UsageError(f"no agent '{agent}'", hint=did_you_mean(agent, project.agents))
-    if model is not None and model not in project.config.models:
-        hint = did_you_mean(model, project.config.models)
-        raise UsageError(f"no model '{model}' in promptforge.yaml", hint=hint)
-    for name in variables:
-        if name not in project.config.runtime:
-            raise UsageError(f"no runtime name '{name}'", hint=did_you_mean(name, project.config.runtime))
-    compiled = compile_for(build, [agent], project.config.models[model] if model else None)[agent]
+    _look_up(build.project, agent, model, variables)
+    models = build.project.config.models
+    compiled = compile_for(build, [agent], models[model] if model else None)[agent]
     entry = compiled.entry
     if entry is None or compiled.barred or entry.broken:
         why = compiled.barred or f"the prompt of '{agent}' has errors"
         raise UsageError(f"nothing was sent: {why}", hint="see: promptforge check")
     variant = check_variant(variant, [entry])
     prompt = prompt_of(entry, variant)
-    case = Case(
-        id="",
-        category="",
-        tier="gold",
-        agents=(agent,),
-        messages=(("user", question),),
-        checks=(),
-        vars=variables,
-        span=Span(file=""),
-    )
     settings = compiled.model.settings
-    request = request_for(case, prompt.system, prompt.messages, settings.get("params", {}))
-    clearance = project.config.clearance[compiled.model.tier]
-    texts = [request.system, *(text for _, text in request.messages)]
-    if secret := Guard(project.tables, clearance).find(texts):
-        who = f"{compiled.model.name} ({compiled.model.tier})"
-        hint = "ask a local model: --model NAME"
-        raise UsageError(f"nothing was sent: it holds a value of {secret}, which {who} may not see", hint=hint)
+    request = request_for(_case(agent, question, variables), prompt.system, prompt.messages, settings.get("params", {}))
+    _guard(build.project, compiled.model, request)
     backend = open_backend(compiled.model, root=root, environ=environ)
     try:
         answer = backend.stream(request, on_text, timeout_s=timeout_s)
@@ -100,3 +78,37 @@ def ask(
         answer=answer,
         cost_usd=cost_usd(answer.usage, settings.get("price")),
     )
+
+
+def _look_up(project: Project, agent: str, model: str | None, variables: Mapping[str, str]) -> None:
+    """Refuse what is not there."""
+    if agent not in project.agents:
+        raise UsageError(f"no agent '{agent}'", hint=did_you_mean(agent, project.agents))
+    if model is not None and model not in project.config.models:
+        hint = did_you_mean(model, project.config.models)
+        raise UsageError(f"no model '{model}' in promptforge.yaml", hint=hint)
+    for name in variables:
+        if name not in project.config.runtime:
+            raise UsageError(f"no runtime name '{name}'", hint=did_you_mean(name, project.config.runtime))
+
+
+def _case(agent: str, question: str, variables: Mapping[str, str]) -> Case:
+    return Case(
+        id="",
+        category="",
+        tier="gold",
+        agents=(agent,),
+        messages=(("user", question),),
+        checks=(),
+        vars=variables,
+        span=Span(file=""),
+    )
+
+
+def _guard(project: Project, model: Model, request: Request) -> None:
+    """Refuse to send what the model may not see."""
+    texts = [request.system, *(text for _, text in request.messages)]
+    if secret := Guard(project.tables, project.config.clearance[model.tier]).find(texts):
+        who = f"{model.name} ({model.tier})"
+        hint = "ask a local model: --model NAME"
+        raise UsageError(f"nothing was sent: it holds a value of {secret}, which {who} may not see", hint=hint)
