@@ -490,3 +490,30 @@ def test_a_report_is_written(pf, lab, house):
     assert outcome.err == f"wrote build/reports/{page.name}\n"
     assert pf("report", "--format", "junit").out.startswith("<?xml")
     assert "no run 'zzz'" in pf("report", "zzz").err
+
+
+def test_a_run_is_recorded_and_replayed(pf, lab, house):
+    """Without a server, and with the same scores."""
+    with model() as server:
+        lab(server)
+        first = report(pf("bench", "--model", "local", "--record", "recordings/local.jsonl", "--format", "json"))
+        sent = len(posts(server))
+    lab(Server(port=9), tape="{backend: replay, model: recordings/local.jsonl, tier: local}")
+    again = pf("bench", "--model", "tape", "--format", "json")
+    assert again.code == 0
+    assert sent == 12
+    scores = [[(case["id"], *case["scores"].values()) for case in found["cases"]] for found in (first, report(again))]
+    assert scores[0] == scores[1]
+
+
+def test_a_pattern_without_end_gives_no_score(pf, lab, house):
+    """It is the suite's fault, and said so; the answer is kept."""
+    suite = "suite: lab\ncases:\n  - {id: p, category: t, agents: [yoda], ask: Well?, expect: {regex: '^(a|aa|a?)+$'}}\n"
+    with model(lambda system, question: "a" * 400 + "!") as server:
+        lab(server)
+        house.write("suites/lab.yaml", suite)
+        outcome = pf("bench", "--variant", "enriched", "--format", "json")
+    (reply,) = report(outcome)["replies"]
+    assert outcome.code == 4
+    assert reply["score"] is None
+    assert reply["fault"] == "pattern"

@@ -47,6 +47,11 @@ class Request:
     """JSON Schema functions: {name, description, parameters}."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """Sent as they are: temperature, max_tokens, seed, …"""
+    cache_prefix: int | None = None
+    """How many leading messages (the few-shot) the provider should cache together with the system prompt; None: nothing.
+
+    It changes the price and never the answer, so it is no part of a request's identity.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +124,9 @@ class BackendError(PromptforgeError):
 class Backend(Protocol):
     """What answers."""
 
-    name: str
-    """`compatible`, `openai`, …"""
+    @property
+    def name(self) -> str:
+        """`compatible`, `openai`, …"""
 
     @property
     def identity(self) -> Mapping[str, str]:

@@ -1,92 +1,143 @@
 """The last look before a text leaves: whether it holds the value of a fact that its reader may not see.
 
-The compiler already decides by fact. This looks at the bytes once more, by value and in canonical form, for what no
-reference explains: a persona or a question that quotes a private address by hand.
+The compiler already decides by fact. This looks at the bytes once more, by value and in every usual spelling, for what
+no reference explains: a persona or a question that quotes a private address by hand, an answer that a judge is to read.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from promptforge.bench.identifiers import identifiers
-from promptforge.bench.reading import folded
-from promptforge.bench.values import identity
-from promptforge.model import LEVELS, Fact, Table, written
+from promptforge.backends.base import Answer, Backend, BackendError, Request
+from promptforge.bench.giveaways import names_of, values_of
+from promptforge.bench.spellings import BREAK, Look, Name
+from promptforge.model import LEVELS, Fact, Table
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "Guarded", "texts_of"]
 
-_NEVER = frozenset(["level", "date", "tags", "any"])
-_WORDS = re.compile(r"\w+")
+Tables = Mapping[str, Table]
+
+
+def texts_of(request: Request) -> Iterator[str]:
+    """Everything of a request that a server is sent: prompt, messages, tools, parameters."""
+    yield request.system
+    yield from (text for _, text in request.messages)
+    if request.tools:
+        yield json.dumps(request.tools, default=_plain, ensure_ascii=False)
+    if request.params:
+        yield json.dumps(request.params, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 class Guard:
     """Knows the values of facts above a clearance that stand in no fact below it."""
 
-    def __init__(self, tables: Mapping[str, Table], clearance: str) -> None:
-        allowed = LEVELS[clearance]
-        secret: dict[object, str] = {}
-        known: set[object] = set()
+    def __init__(self, tables: Tables, clearance: str, *, strict: bool = False, earlier: Iterable[Tables] = ()) -> None:
+        """`strict`: also single words and small numbers that are one fact's own, for texts of those who saw it.
+
+        `earlier` are older states of the tables, whose prompts are sent, too. Whether their facts may be seen is said
+        by today's, and no older fact makes a value known.
+        """
         self.values: dict[str, str] = {}
         """As written, to the id of the fact: what a report redacts."""
-        for table in tables.values():
-            for fact in table.facts:
-                above = LEVELS[fact.level] > allowed
-                for value, form, telling in _values(fact, table):
-                    name = _name(value, form)
-                    if not above:
-                        known.add(name)
-                    elif telling:
-                        secret.setdefault(name, fact.id)
-                        self.values.setdefault(value, fact.id)
-        for name in known:
-            secret.pop(name, None)
-        self.values = {value: fact for value, fact in self.values.items() if fact in secret.values()}
-        self._identifiers = {name: fact for name, fact in secret.items() if isinstance(name, tuple)}
-        self._words = {name: fact for name, fact in secret.items() if isinstance(name, str)}
-        longest_first = sorted(self._words, key=len, reverse=True)
-        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        self._secrets: dict[Name, str] = {}
+        allowed = LEVELS[clearance]
+        now = {fact.id: fact.level for table in tables.values() for fact in table.facts}
+        if any(LEVELS[level] > allowed for level in now.values()) or earlier:
+            written: dict[str, Sequence[Name]] = {}
+            for states in (tables, *earlier):
+                for table, fact in _facts(states):
+                    if LEVELS[now.get(fact.id, fact.level)] > allowed:
+                        self._learn(table, fact, strict, written)
+            self._forget(tables, allowed)
+            self.values = {
+                value: self._secrets[names[0]] for value, names in written.items() if names[0] in self._secrets
+            }
+        self._index()
         self._seen: dict[str, str] = {}
+
+    def _learn(self, table: Table, fact: Fact, strict: bool, written: dict[str, Sequence[Name]]) -> None:
+        for value in values_of(fact, table):
+            names = names_of(value, strict=strict)
+            if names and value.tells:
+                written.setdefault(value.text, names)
+            for name in names:
+                self._secrets.setdefault(name, fact.id)
+
+    def _forget(self, tables: Tables, allowed: int) -> None:
+        """What stands in a fact that may be seen is no secret."""
+        self._index()
+        known = (v.text for table, f in _facts(tables) if LEVELS[f.level] <= allowed for v in values_of(f, table))
+        for name in list(self._found(Look(f" {BREAK} ".join(known)))):
+            self._secrets.pop(name, None)
+
+    def _index(self) -> None:
+        self._starts: dict[str, list[tuple[str, ...]]] = {}
+        self._runs = []
+        for kind, what in self._secrets:
+            if kind == "words" and isinstance(what, tuple):
+                self._starts.setdefault(what[0], []).append(what)
+            elif kind == "run":
+                self._runs.append(str(what))
 
     def find(self, texts: Iterable[str]) -> str:
         """The id of a fact above the clearance whose value one of the texts holds, or nothing."""
+        if not self._secrets:
+            return ""
         for text in texts:
             if text not in self._seen:
-                self._seen[text] = self._look(text)
+                found = next(self._found(Look(text)), None)
+                self._seen[text] = self._secrets[found] if found else ""
             if fact := self._seen[text]:
                 return fact
         return ""
 
-    def _look(self, text: str) -> str:
-        if self._identifiers:
-            for found in identifiers(text):
-                if fact := self._identifiers.get((found.kind, found.value)):
-                    return fact
-        if self._words and (match := self._pattern.search(_even(text))):
-            return self._words[match[0]]
-        return ""
+    def _found(self, look: Look) -> Iterator[Name]:
+        yield from (name for name in look.names() if name in self._secrets)
+        yield from look.words(self._starts)
+        yield from (("run", run) for run in self._runs if look.holds(run))
 
 
-def _values(fact: Fact, table: Table) -> Iterator[tuple[str, str, bool]]:
-    """Each value with its kind, and whether it tells of its fact: a name, an identifier, or words that are its own."""
-    for column, value in fact.values.items():
-        form = table.kind(column)
-        if form in _NEVER or value is None or isinstance(value, (bool, dict)):
-            continue
-        for one in value if isinstance(value, list) else [value]:
-            text = written(one).strip()
-            yield text, form, _tells(text, form, key=column in table.key and not table.columns[column].ref)
+def _facts(tables: Tables) -> Iterator[tuple[Table, Fact]]:
+    return ((table, fact) for table in tables.values() for fact in table.facts)
 
 
-def _tells(text: str, form: str, *, key: bool) -> bool:
-    known = identity(text, form)
-    if known is not None:
-        return known[0] != "number" or len(re.sub(r"\D", "", text)) >= 4
-    words = len(_WORDS.findall(text))
-    return (key and len(text) >= 4) or (words >= 2 and len(text) >= 10)
+# ---- At the moment of sending ----------------------------------------------------------------------------------------
 
 
-def _name(value: str, form: str) -> object:
-    return identity(value, form) or _even(value)
+class Guarded:
+    """A backend that sends nothing before it has been looked at; what a plan lets through by mistake ends here."""
 
+    def __init__(self, backend: Backend, look: Callable[[Request], str]) -> None:
+        self._backend, self._look = backend, look
 
-def _even(text: str) -> str:
-    return " ".join(folded(text).split())
+    @property
+    def name(self) -> str:
+        """The backend's."""
+        return self._backend.name
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The backend's."""
+        return self._backend.identity
+
+    def answer(self, request: Request, *, timeout_s: float, stop: threading.Event | None = None) -> Answer:
+        """The backend's answer. Raises BackendError, `barred` when the request may not be sent."""
+        self._check(request)
+        return self._backend.answer(request, timeout_s=timeout_s, stop=stop)
+
+    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+        """The same, as it comes."""
+        self._check(request)
+        return self._backend.stream(request, on_text, timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """Give back the backend's connections."""
+        self._backend.close()
+
+    def _check(self, request: Request) -> None:
+        if why := self._look(request):
+            raise BackendError("barred", f"nothing was sent: {why}", hint="ask a local model: --model NAME")

@@ -1,12 +1,12 @@
 """suites/*.yaml -> suites: shapes checked, references filled in, cases made from facts. Pure: it sends nothing."""
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptforge.bench.cases import Case, Check, Printed, Suite
+from promptforge.bench.patterns import pattern_problem
 from promptforge.document import Document, Path
 from promptforge.files import digest_of
 from promptforge.model import Condition, Fact, Project, Rendered, Text, written
@@ -250,9 +250,7 @@ class _Reader:
         ]
         values = tuple(text.strip() for text, _ in rendered)
         if kind == "regex" and not seen.failed:
-            try:
-                re.compile(values[0])
-            except re.error as problem:
+            if problem := pattern_problem(values[0]):
                 self._say("PF705", at, f"no valid regular expression: {problem}", "mend it, or use any: [...]")
                 seen.failed = True
         for number, text in enumerate(values):

@@ -47,6 +47,7 @@ def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @click.option("--smoke", is_flag=True, help="One case a category: does everything work?")
 @click.option("--dry-run", is_flag=True, help="Send nothing; say how much would be sent and what it may cost.")
 @click.option("--fresh", is_flag=True, help="Ask again what is already answered.")
+@click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write every exchange down, to replay.")
 @click.option("--yes", is_flag=True, help="Go beyond limits.bench of promptforge.yaml.")
 @click.option("--max-usd", type=click.FloatRange(0), metavar="USD", help="Stop when it has cost so much.")
 @click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Stop after so many tokens.")

@@ -19,9 +19,26 @@ _LONGEST_SPAN = 80
 _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
 
 
+MOST_ALIKE = 200
+"""Diagnostics of one code that are shown of a file: nobody reads more, and a hundred thousand take long to print."""
+
+
 def as_text(diagnostics: Sequence[Diagnostic], line: Line, paint: Painter) -> str:
-    """Each with its place, the excerpt with a caret, and the hint."""
-    return "\n".join(_one(diagnostic, _masked(diagnostics, line), paint) for diagnostic in diagnostics)
+    """Each with its place, the excerpt with a caret, and the hint; of many alike the first ones, and how many more."""
+    masked = _masked(diagnostics, line)
+    alike: Counter[tuple[str, str]] = Counter()
+    shown = []
+    for diagnostic in diagnostics:
+        kind = diagnostic.span.file, diagnostic.code
+        alike[kind] += 1
+        if alike[kind] <= MOST_ALIKE:
+            shown.append(_one(diagnostic, masked, paint))
+    for (file, code), number in alike.items():
+        if number > MOST_ALIKE:
+            severity = codes()[code].severity
+            place = f"{file}: {paint(f'{severity} {code}', _COLOURS[severity], 'bold')}"
+            shown.append(f"{place}: {number - MOST_ALIKE:,} more of these; to see all: promptforge check --format json")
+    return "\n".join(shown)
 
 
 _SECRETS = frozenset(["PF504", "PF510", "PF511", "PF512", "PF513", "PF514", "PF515"])

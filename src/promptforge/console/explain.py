@@ -38,7 +38,7 @@ def _head(explanation: Explanation, paint: Painter) -> str:
 
 
 def _sections(explanation: Explanation, paint: Painter, measured: Mapping[str, Worth]) -> str:
-    rows = [("section", "tokens", "items", "priority", "from")]
+    rows: list[tuple[str, ...]] = [("section", "tokens", "items", "priority", "from")]
     names = [section_name(record) for record in explanation.entry.sections]
     for section in explanation.sections:
         priority = "required" if section.required else str(section.priority)

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from promptforge.backends.base import Request
 from promptforge.bench.cases import Case
-from promptforge.bench.guard import Guard
 from promptforge.bench.plan import Job, identity_of, request_for
 from promptforge.bench.results import Arm, Held
-from promptforge.compiler.build import Build
-from promptforge.model import LEVELS, Model
+from promptforge.model import Model, Prompt
+from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.variants import Compiled, prompt_of
 
 __all__ = ["Planner"]
@@ -21,18 +20,14 @@ Identity = Mapping[str, str]
 class Planner:
     """Makes the jobs of one revision of a project."""
 
-    build: Build
     compiled: Mapping[str, Mapping[str, Compiled]]
     """By the arm's model, then agent."""
+    models: Mapping[str, Model]
+    """By name, as they are sent to: an older revision may have called a model local that is in the cloud today."""
     identities: Mapping[str, Identity]
     """By the name of the model that answers."""
+    clearance: Clearance
     repeats: int = 1
-
-    def __post_init__(self) -> None:
-        config = self.build.project.config
-        self._guards = {tier: Guard(self.build.project.tables, config.clearance[tier]) for tier in ("local", "cloud")}
-
-    _guards: Mapping[str, Guard] = None  # type: ignore[assignment]  # made above
 
     def jobs(self, arms: Iterable[Arm], cases: Sequence[Case]) -> Iterator[Job]:
         """One for each arm, case, agent and repeat."""
@@ -43,8 +38,9 @@ class Planner:
 
     def _jobs(self, arm: Arm, case: Case, agent: str) -> Iterator[Job]:
         one = self.compiled[arm.model][agent]
-        model = one.model
-        barred = one.barred or self._barred_by_fact(case, model)
+        model = self.models[one.model.name]
+        barred = one.barred or self.clearance.barred_agent(agent, model)
+        barred = barred or self.clearance.barred_facts(case.shows, model, "the question")
         if one.entry is None or barred:
             yield from self._not_sent(arm, case, agent, model, barred)
             return
@@ -53,9 +49,7 @@ class Planner:
         seeded = self.repeats > 1 and model.backend in ("compatible", "openai")
         for repeat in range(self.repeats):
             request = request_for(case, prompt.system, prompt.messages, params, repeat=repeat, seeded=seeded)
-            secret = self._guards[model.tier].find([request.system, *(text for _, text in request.messages)])
-            if secret:
-                why = f"it holds a value of {secret}, which {model.name} ({model.tier}) may not see"
+            if why := self._barred_prompt(arm, prompt, model) or self.clearance.barred(request, model):
                 yield from self._not_sent(arm, case, agent, model, why)
                 return
             yield Job(
@@ -69,14 +63,11 @@ class Planner:
                 prompt_tokens=prompt.tokens or one.entry.enriched.tokens,
             )
 
-    def _barred_by_fact(self, case: Case, model: Model) -> str:
-        allowed = self.build.project.config.clearance[model.tier]
-        for fact, level in case.shows:
-            if LEVELS[level] > LEVELS[allowed]:
-                return (
-                    f"the question shows {fact}, which is {level}; {model.name} ({model.tier}) may see {allowed} facts"
-                )
-        return ""
+    def _barred_prompt(self, arm: Arm, prompt: Prompt, model: Model) -> str:
+        """An older revision's prompt was compiled for the clearance of its day."""
+        if not arm.revision:
+            return ""
+        return self.clearance.barred_prompt({fact for one in prompt.segments for fact in one.facts}, model)
 
     def _not_sent(self, arm: Arm, case: Case, agent: str, model: Model, why: str) -> Iterator[Job]:
         for repeat in range(self.repeats):
@@ -118,7 +109,3 @@ class Planner:
                             )
                         )
         return tuple(one for some in lines.values() for one in some)
-
-    def private_values(self) -> tuple[str, ...]:
-        """The literal values of private facts: what a report redacts."""
-        return tuple(Guard(self.build.project.tables, "internal").values)

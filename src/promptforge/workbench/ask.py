@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptforge.backends.base import Answer, Request
+from promptforge.backends.base import Answer
 from promptforge.backends.opening import open_backend
 from promptforge.backends.price import cost_usd
 from promptforge.bench.cases import Case
-from promptforge.bench.guard import Guard
 from promptforge.bench.plan import request_for
 from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
 from promptforge.errors import UsageError
 from promptforge.model import Model, Project
 from promptforge.source import Span, did_you_mean
+from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.variants import check_variant, compile_for, prompt_of
 
 __all__ = ["AskedByHand", "ask"]
@@ -63,8 +63,10 @@ def ask(
     prompt = prompt_of(entry, variant)
     settings = compiled.model.settings
     request = request_for(_case(agent, question, variables), prompt.system, prompt.messages, settings.get("params", {}))
-    _guard(build.project, compiled.model, request)
-    backend = open_backend(compiled.model, root=root, environ=environ)
+    clearance = Clearance([build])
+    if why := clearance.barred(request, compiled.model):
+        raise UsageError(f"nothing was sent: {why}", hint="ask a local model: --model NAME")
+    backend = clearance.guarded(open_backend(compiled.model, root=root, environ=environ), compiled.model)
     try:
         answer = backend.stream(request, on_text, timeout_s=timeout_s)
     finally:
@@ -103,12 +105,3 @@ def _case(agent: str, question: str, variables: Mapping[str, str]) -> Case:
         vars=variables,
         span=Span(file=""),
     )
-
-
-def _guard(project: Project, model: Model, request: Request) -> None:
-    """Refuse to send what the model may not see."""
-    texts = [request.system, *(text for _, text in request.messages)]
-    if secret := Guard(project.tables, project.config.clearance[model.tier]).find(texts):
-        who = f"{model.name} ({model.tier})"
-        hint = "ask a local model: --model NAME"
-        raise UsageError(f"nothing was sent: it holds a value of {secret}, which {who} may not see", hint=hint)

@@ -4,13 +4,16 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from promptforge.bench.plan import Job
 from promptforge.bench.record import plain_run
-from promptforge.bench.results import Reply, Run
+from promptforge.bench.results import Reply, Run, Score
 from promptforge.bench.run import Outcome, Progress, execute
 from promptforge.bench.score import score
+from promptforge.errors import InputError
 from promptforge.model import Model
 from promptforge.store import HISTORY, RunHead, Store
 from promptforge.workbench.planning import Plan, now_utc
@@ -64,16 +67,15 @@ def bench(
 
 
 def _replies(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterable[Reply]:
-    scored: dict[tuple[str, str, str], Any] = {}
+    scored: dict[tuple[str, str, str], tuple[Outcome, Score | None]] = {}
     for job in plan.jobs:
         outcome = outcomes[job.identity]
         result = None
         if outcome.answer is not None:
             key = (job.identity, job.case.id, job.arm.revision)
             if key not in scored:
-                known, cases = plan.scoring[job.arm.revision]
-                scored[key] = score(cases[job.case.id], outcome.answer, known)
-            result = scored[key]
+                scored[key] = _scored(plan, job, outcome)
+            outcome, result = scored[key]
         yield Reply(
             arm=job.arm,
             case=job.case.id,
@@ -88,6 +90,16 @@ def _replies(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterable[Reply]:
             inherited=outcome.inherited,
             cost_usd=outcome.cost_usd,
         )
+
+
+def _scored(plan: Plan, job: Job, outcome: Outcome) -> tuple[Outcome, Score | None]:
+    """The score of an answer; none, and a failure, where a pattern of the suite does not come to an end on it."""
+    known, cases = plan.scoring[job.arm.revision]
+    assert outcome.answer is not None
+    try:
+        return outcome, score(cases[job.case.id], outcome.answer, known)
+    except InputError as problem:
+        return replace(outcome, state="failed", fault="pattern", message=problem.message, hint=problem.hint), None
 
 
 def _described(model: Model, said: str) -> dict[str, Any]:

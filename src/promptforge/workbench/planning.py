@@ -13,6 +13,7 @@ from promptforge import __version__
 from promptforge.backends.base import Backend, Usage
 from promptforge.backends.opening import open_backend
 from promptforge.backends.price import cost_usd
+from promptforge.backends.replay import Recording
 from promptforge.bench.cases import Case, Suite
 from promptforge.bench.known import Known
 from promptforge.bench.known import known as values_of
@@ -27,6 +28,7 @@ from promptforge.source import did_you_mean
 from promptforge.store import Store
 from promptforge.workbench.ablation import section_tokens
 from promptforge.workbench.arms import Planner
+from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.prefixes import with_caching
 from promptforge.workbench.records import clustered, records
 from promptforge.workbench.suites import Suites
@@ -63,6 +65,8 @@ class Asked:
     concurrency: int | None = None
     timeout_s: float = 120.0
     limits: Limits = field(default_factory=Limits)
+    record: Path | None = None
+    """Where to write every exchange down, for `backend: replay`."""
     command: str = ""
 
 
@@ -137,11 +141,12 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
     backends = {name: open_backend(model, root=root, environ=environ) for name, model in used.items()}
     said = {name: _said(backend, store) for name, backend in backends.items()}
     identities = {name: {**backends[name].identity, "said": digest_of(text)} for name, text in said.items()}
+    clearance = Clearance([revision.build for revision in revisions])
     jobs: list[Job] = []
     kept: dict[str, CaseRecord] = {}
     arms: list[Arm] = []
     for revision in revisions:
-        planner = Planner(revision.build, compiled[revision.name], identities, asked.repeats)
+        planner = Planner(compiled[revision.name], used, identities, clearance, asked.repeats)
         own = [Arm(model=m, variant=v, revision=revision.name) for m in compiled[revision.name] for v in variants]
         some = _cases_of(revision, suite, cases)
         arms += own
@@ -152,7 +157,7 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         jobs = _differing(jobs)
     jobs, pities = with_caching(jobs, used)
     known = {} if asked.fresh else _known(store, jobs)
-    targets = {name: _target(model, backends[name], asked) for name, model in used.items()}
+    targets = {name: _target(model, clearance.guarded(backends[name], model), asked) for name, model in used.items()}
     scoring = {
         r.name: (values_of(r.build.project.tables), {c.id: c for c in _cases_of(r, suite, cases)}) for r in revisions
     }
@@ -170,7 +175,7 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         scoring=scoring,
         notes=(*_notes(now, suite, asked), *pities),
         estimate=_estimate(jobs, known, used, now.build),
-        private_values=planner.private_values(),
+        private_values=tuple(clearance.private_values()),
         section_tokens=_section_tokens(compiled[now.name], variants, root),
         environment=_environment(root, now.build),
     )
@@ -303,6 +308,7 @@ def _target(model: Model, backend: Backend, asked: Asked) -> Target:
     def cost(usage: Usage) -> float | None:
         return 0.0 if free else cost_usd(usage, price)
 
+    backend = Recording(backend, asked.record) if asked.record else backend
     start, most = (1, None) if model.tier == "local" else (_CLOUD_START, _CLOUD_MOST)
     if asked.concurrency:
         start, most = asked.concurrency, None

@@ -345,10 +345,11 @@ def _watchers(project: Project) -> tuple[dict[str, list[object]], dict[str, dict
             if section.kind != "table":
                 continue
             of_table = found.setdefault(section.name, {})
-            if id(section.where) not in of_table:
+            known = of_table.get(id(section.where))
+            if known is None:
                 where = [(one.path, _packed_values(one.values), one.negate) for one in section.where]
-                of_table[id(section.where)] = where, []
-            of_table[id(section.where)][1].append((number, at))
+                known = of_table[id(section.where)] = where, []
+            known[1].append((number, at))
             for condition in [one for one in section.where if len(one.path) > 1]:
                 table = project.tables[section.name]
                 for step, column in zip(condition.path, condition.path[1:], strict=False):

@@ -1,0 +1,179 @@
+"""Whether a text names a value: identifiers by what they name, other values as whole words. Pure.
+
+A suite says `42069`; a model writes "port 42,069", "`:42069`" or "42069/tcp". A suite says `LEET`; a model that writes
+"LEET+1" has not said it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from promptforge.bench.identifiers import DOMAINS, Found, digits, identifiers
+from promptforge.bench.reading import folded, plain, strip_reasoning
+from promptforge.model import canonical
+
+__all__ = [
+    "DOMAINS",
+    "Found",
+    "equal",
+    "identifiers",
+    "identity",
+    "in_tailnet",
+    "mentions",
+    "places",
+    "strip_reasoning",
+]
+
+_KINDS = {"port": "number", "mac": "mac", "ip": "ip", "tailscale": "ip", "network": "network", "entity": "entity"}
+"""The kind of a column, and the kind of identifier that its values are found as."""
+_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,299})(?:\.\d{1,300})?")
+_BARE_MAC = re.compile(r"(?<!\w)[0-9]{12}(?!\w)")
+
+
+@lru_cache(maxsize=8192)
+def identity(value: str, form: str = "") -> tuple[str, int | float | str] | None:
+    """The kind of identifier that a value is and what it names; None for a value that is only words.
+
+    >>> identity("1337"), identity("00-00-5E-00-53-21", "mac"), identity("Memory Vault", "text")
+    (('number', 1337), ('mac', '00005e005321'), None)
+    """
+    usual = plain(value).strip()
+    if _PLAIN_NUMBER.fullmatch(usual) and form not in ("mac", "date"):
+        number = canonical(usual)
+        return ("number", number) if isinstance(number, (int, float)) else None
+    if form == "mac":
+        made = canonical(usual, "mac")
+        return ("mac", made) if isinstance(made, str) and len(made) == 12 else None
+    wanted = _KINDS.get(form, "")
+    if form == "entity":
+        return ("entity", usual.lower())
+    for one in identifiers(usual):
+        whole = one.start == 0 and one.end == len(usual)
+        if whole and one.kind != "port" and wanted in ("", one.kind):
+            return (one.kind, one.value)
+    return None
+
+
+_TAILNET = (ipaddress.ip_network("100.64.0.0/10"), ipaddress.ip_network("fd7a:115c:a1e0::/48"))
+
+
+@lru_cache(maxsize=1024)
+def in_tailnet(address: str) -> bool:
+    """Whether an address is one that Tailscale gives.
+
+    >>> in_tailnet("100.64.0.10"), in_tailnet("192.0.2.10")
+    (True, False)
+    """
+    return any(ipaddress.ip_address(address) in network for network in _TAILNET)
+
+
+def mentions(text: str, value: str, form: str = "", besides: Iterable[str] = ()) -> bool:
+    """Whether a text names a value; `form` is the kind of the column that it comes from.
+
+    Not where the value is only a part of one of `besides`: longer names of the same kind ("Bucket" in "Bucket Lid").
+
+    >>> mentions("It is Nice. on port 42,069.", "Nice."), mentions("LEET+1 is up", "LEET"), mentions("windows", "windu")
+    (True, False, False)
+    """
+    return next(places(text, value, form, besides), None) is not None
+
+
+def places(text: str, value: str, form: str = "", besides: Iterable[str] = ()) -> Iterator[int]:
+    """Where a text names a value: offsets that can be compared for one value with those for another."""
+    known = identity(value, form)
+    if known is None:
+        yield from _as_words(folded(text), folded(value).strip(), besides)
+        return
+    kind, name = known
+    shift = _Shift(text)
+    for one in identifiers(text, _domains_with(str(name))) if kind == "entity" else digits(text):
+        if one.kind == kind and one.value == name:
+            yield shift.to_folded(one.start)
+    if kind == "mac" and str(name).isdigit():
+        for bare in _BARE_MAC.finditer(plain(text)):
+            if bare[0] == name:
+                yield shift.to_folded(bare.start())
+
+
+@lru_cache(maxsize=1024)
+def _domains_with(name: str) -> frozenset[str]:
+    return DOMAINS | {name.partition(".")[0]}
+
+
+class _Shift:
+    """From offsets in a text to those in its folded form."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._same = len(folded(text)) == len(text)
+
+    def to_folded(self, at: int) -> int:
+        return at if self._same else len(folded(self._text[:at]))
+
+
+# ---- Words -----------------------------------------------------------------------------------------------------------
+
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Scripts that put no space between words: their letters end no word and begin none."""
+_LETTER = rf"[^\W{_UNSPACED}]"
+_PARTS = re.compile(r"\w+|[^\w\s]")
+_GAP = r"""(?:[\s*`"'_-]|\\)+"""
+_AFTER = rf"(?!{_LETTER}|[+\#]\d|\+\+|'(?!s(?!\w))\w)"
+
+
+def _as_words(text: str, value: str, besides: Iterable[str]) -> Iterator[int]:
+    if not value:
+        return
+    longer: list[tuple[int, int]] | None = None
+    for match in _pattern(value).finditer(text):
+        if longer is None:
+            others = (_pattern(folded(other).strip()) for other in besides)
+            longer = [found.span() for other in others for found in other.finditer(text)]
+        start, end = match.span()
+        if not any(a <= start and end <= b and b - a > end - start for a, b in longer):
+            yield start
+
+
+@lru_cache(maxsize=8192)
+def _pattern(value: str) -> re.Pattern[str]:
+    """Matches a folded value in a folded text: as whole words, however it is spaced, quoted or stressed.
+
+    A full stop at its end may be missing where the value stands in quotes or has several words, but not in `Nice try`.
+    """
+    stem = value.rstrip(".") or value
+    words = re.split(r"[\s-]+", stem)
+    body = _GAP.join(_joined(word) for word in words if word) or re.escape(stem)
+    before = rf"(?<!{_LETTER})" if re.match(_LETTER, stem) else ""
+    if stem == value:
+        return re.compile(before + body + (_AFTER if re.search(_LETTER + r"\Z", stem) else ""))
+    if len([word for word in words if word]) > 1:
+        return re.compile(before + body + _AFTER)
+    quoted = rf"(?<=[\"'*`]){body}(?=[\"'*`])|\A\s*{body}\s*\Z"
+    return re.compile(rf"{before}{body}[*`\"']*{re.escape(value[len(stem) :])}(?!{_LETTER})|{quoted}")
+
+
+def _joined(word: str) -> str:
+    """The letters and signs of one word; an apostrophe may be left out of none, and markup may stand between none."""
+    return "".join(re.escape(part) for part in _PARTS.findall(word))
+
+
+# ---- The whole answer ------------------------------------------------------------------------------------------------
+
+_AROUND = " \t\r\n*`\"'_#>()[]"
+
+
+def equal(text: str, value: str, form: str = "") -> bool:
+    """Whether a text is a value and nothing else, but for markup, quotes and a full stop.
+
+    >>> equal("**1,337**.", "1337"), equal("Port 1337", "1337"), equal("nice", "Nice.")
+    (True, False, True)
+    """
+    if (known := identity(value, form)) is not None:
+        bare = text.strip(_AROUND + ".!")
+        return any((f.kind, f.value) == known and f.end - f.start == len(bare) for f in identifiers(bare))
+    return _bare(text) == _bare(value)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\s+", " ", folded(text).strip(_AROUND).rstrip(".!").strip(_AROUND))
