@@ -89,7 +89,7 @@ class Recipe:
     weak_from: str = ""
     """A run whose weakest categories get the larger share of their kind; `latest`."""
     format: Format = "mlx"
-    trainer: Trainer = Trainer()  # noqa: RUF009  # a constant
+    trainer: Trainer = Trainer()
     valid: float = 0.05
     test: float = 0.05
     max_share_per_fact: float = 0.02
