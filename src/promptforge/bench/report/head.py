@@ -97,14 +97,13 @@ def unanswered(found: Findings) -> Markup:
         tag(
             "tr",
             tag("th", case_link(found, reply.case), scope="row"),
-            tag("td", found.say(reply.agent)),
+            tag("td", f"{reply.state.replace('_', ' ')}: {found.say(reply.message or reply.fault)}"),
+            tag("td", reply.agent),
             tag("td", found.name(reply.arm)),
-            tag("td", reply.state.replace("_", " ")),
-            tag("td", found.say(reply.message or reply.fault)),
         )
         for reply in missing[:_SHOWN]
     ]
-    body = table("Unanswered requests", ("Case", "Agent", "Arm", "State", "Why"), rows)
+    body = table("Unanswered requests", ("Case", "What happened", "Agent", "Arm"), rows)
     lead = (
         f"{plural(len(missing), 'request')} of {count(asked)} got no answer. None of them is scored as zero; "
         f"the overall score waits for those that count.{tail}"
