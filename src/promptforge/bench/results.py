@@ -16,6 +16,7 @@ __all__ = [
     "Effect",
     "Flip",
     "Held",
+    "Judgement",
     "Label",
     "Level",
     "Reply",
@@ -100,6 +101,29 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a judge says of two arms' answers to one case, by its rubric; never part of a score."""
+
+    before: Arm
+    after: Arm
+    case: str
+    agent: str
+    repeat: int
+    winner: Literal["before", "after", "tie", ""] = ""
+    """Empty where nothing was judged."""
+    consistent: bool = True
+    """Whether it said the same with the answers in either order; where not, it is a tie."""
+    why: str = ""
+    """In the judge's words; where nothing was judged, why not."""
+    fault: Literal["", "identical", "family", "barred", "unanswered", "unread", "failed"] = ""
+    """Why nothing was judged: the answers are alike, clearance, no verdict in the form that was asked for, …"""
+    cost_usd: float | None = None
+    """Of both orders; None where the judge has no price, or was not asked."""
+    inherited: str = ""
+    """The id of the run that asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """A line of an agent's prompt that held a fact that a case expects."""
 
@@ -110,6 +134,8 @@ class Held:
     file: str
     file_line: int
     fact: str
+    text: str = ""
+    """The line itself, cut where it is long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +199,11 @@ class Run:
     """Literal values of private facts, for redaction."""
     section_tokens: Mapping[str, float] = field(default_factory=dict)
     """What each section costs in an enriched prompt, on average; only where sections were left out."""
+    judge: str = ""
+    """The model that judges by rubric, where there are rubrics and a judge."""
+    judgements: tuple[Judgement, ...] = ()
+    judge_stopped: str = ""
+    """Why the judge was not asked to the end; the scores do not need it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

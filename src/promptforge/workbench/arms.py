@@ -1,7 +1,7 @@
 """What a benchmark sends: each arm's prompts with each case's question, barred where clearance says so."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from promptforge.backends.base import Request
 from promptforge.bench.cases import Case
@@ -14,6 +14,10 @@ from promptforge.workbench.variants import Compiled, prompt_of
 __all__ = ["Planner"]
 
 Identity = Mapping[str, str]
+_TEXT = 300
+"""Characters of such a line."""
+_LINES = 3
+"""So many lines of a prompt are named that hold what a case expects."""
 
 
 @dataclass(slots=True)
@@ -28,6 +32,8 @@ class Planner:
     """By the name of the model that answers."""
     clearance: Clearance
     repeats: int = 1
+    _prompts: dict[tuple[str, str, str], Prompt] = field(default_factory=dict)
+    _index: dict[tuple[str, str, str], dict[str, list[int]]] = field(default_factory=dict)
 
     def jobs(self, arms: Iterable[Arm], cases: Sequence[Case]) -> Iterator[Job]:
         """One for each arm, case, agent and repeat."""
@@ -44,7 +50,7 @@ class Planner:
         if one.entry is None or barred:
             yield from self._not_sent(arm, case, agent, model, barred)
             return
-        prompt = prompt_of(one.entry, arm.variant)
+        prompt = self._prompt(arm, agent)
         params = model.settings.get("params", {})
         seeded = self.repeats > 1 and model.backend in ("compatible", "openai")
         for repeat in range(self.repeats):
@@ -87,25 +93,45 @@ class Planner:
     def held(self, arms: Iterable[Arm], case: Case) -> tuple[Held, ...]:
         """The lines of prompts that hold the facts which a case expects, at most three an agent and variant."""
         wanted = {fact for fact, _ in case.expects}
-        lines: dict[tuple[str, str], list[Held]] = {}
-        for arm in arms:
+        found: dict[tuple[str, str], list[Held]] = {}
+        for arm in arms if wanted else ():
             for agent in case.agents:
-                entry = self.compiled[arm.model][agent].entry
-                if entry is None or (agent, arm.variant) in lines:
-                    continue
-                found = lines[agent, arm.variant] = []
-                for segment in prompt_of(entry, arm.variant).segments if wanted else ():
-                    facts = wanted.intersection(segment.facts) if segment.kind != "heading" else ()
-                    if facts and len(found) < 3:
-                        line = 0 if segment.message else segment.first_line
-                        found.append(
-                            Held(
-                                agent=agent,
-                                variant=arm.variant,
-                                line=line,
-                                file=segment.file,
-                                file_line=segment.line,
-                                fact=min(facts),
-                            )
-                        )
-        return tuple(one for some in lines.values() for one in some)
+                if (agent, arm.variant) not in found and self.compiled[arm.model][agent].entry is not None:
+                    lines = self._lines(arm, agent)
+                    at = sorted({number for fact in wanted for number in lines.get(fact, ())})[:_LINES]
+                    found[agent, arm.variant] = [self._held(arm, agent, number, wanted) for number in at]
+        return tuple(one for some in found.values() for one in some)
+
+    def _prompt(self, arm: Arm, agent: str) -> Prompt:
+        """An agent's prompt in an arm. An ablation is cut out of the enriched one: once, not for every case."""
+        key = (arm.model, arm.variant, agent)
+        if key not in self._prompts:
+            entry = self.compiled[arm.model][agent].entry
+            assert entry is not None  # asked only for those that were compiled
+            self._prompts[key] = prompt_of(entry, arm.variant)
+        return self._prompts[key]
+
+    def _lines(self, arm: Arm, agent: str) -> Mapping[str, Sequence[int]]:
+        """By fact, the numbers of the segments of a prompt that hold it."""
+        key = (arm.model, arm.variant, agent)
+        if key not in self._index:
+            index = self._index[key] = {}
+            for number, segment in enumerate(self._prompt(arm, agent).segments):
+                for fact in segment.facts if segment.kind != "heading" else ():
+                    index.setdefault(fact, []).append(number)
+        return self._index[key]
+
+    def _held(self, arm: Arm, agent: str, number: int, wanted: set[str]) -> Held:
+        prompt = self._prompt(arm, agent)
+        segment = prompt.segments[number]
+        text = prompt.messages[segment.message - 1][1] if segment.message else prompt.system
+        lines = text.encode("utf-8", "surrogatepass")[segment.start : segment.end].decode("utf-8", "surrogatepass")
+        return Held(
+            agent=agent,
+            variant=arm.variant,
+            line=0 if segment.message else segment.first_line,
+            file=segment.file,
+            file_line=segment.line,
+            fact=min(wanted.intersection(segment.facts)),
+            text=" ".join(lines.split())[:_TEXT],
+        )

@@ -18,7 +18,13 @@ def report_text(run: Run, form: str, *, include_private: bool) -> str:
     if form == "html":
         from promptforge.bench.report.page import page
 
-        return page(run, found.comparisons, found.scores, include_private=include_private)
+        return page(
+            run,
+            found.comparisons,
+            found.scores,
+            include_private=include_private,
+            explain=lambda held: held.text,
+        )
     if form == "junit":
         return to_junit(run, include_private=include_private)
     make = {"json": to_json, "markdown": to_markdown}[form]
