@@ -46,7 +46,7 @@ test: .venv/dev.stamp
 
 test-heavy: .venv/dev.stamp .venv-heavy/python.stamp
 	PROMPTFORGE_HEAVY_PYTHON="$(CURDIR)/.venv-heavy/bin/python" \
-	  $(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy tests/heavy
+	  tools/heavy.sh $(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy tests/heavy
 
 test-servers: .venv/dev.stamp
 	tools/servers.sh $(BIN)/python -m pytest -q -m servers tests/servers
