@@ -17,7 +17,7 @@ import anthropic
 import openai
 import pytest
 
-from backends.playback import KEY, Response, Seen, answer_in, made, playing, recording, request_of, serving
+from backends.playback import KEY, Response, Seen, answer_in, made, names, playing, recording, request_of, serving
 from promptforge.backends.anthropic import Anthropic
 from promptforge.backends.base import BackendError, Fault, Request
 from promptforge.backends.complaints import CLASSES, UNREADABLE, translate
@@ -332,6 +332,13 @@ def test_a_stopped_run_does_not_wait(kind):
     with listening() as port, closing(made(kind, base(kind, port))) as backend, pytest.raises(BackendError) as caught:
         backend.answer(ASKED, timeout_s=60, stop=stop)
     assert caught.value.fault == "stopped"
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_recording_says_that_it_is_none(provider):
+    """The exchanges are written from documentation; nobody may take them for captured ones."""
+    for name in names(provider):
+        assert recording(provider, name)["source"].endswith("; written by hand"), name
 
 
 # --- What works -------------------------------------------------------------------------------------------------------
