@@ -89,12 +89,15 @@ def test_what_is_sent(question):
     }
 
 
-def test_params_cannot_change_the_question():
+@pytest.mark.parametrize("name", ["model", "messages", "stream", "stream_options", "tools"])
+def test_params_cannot_change_the_question(name):
     """`params` may not replace the model or the messages, nor ask for a stream behind our back."""
-    asked = Request(system="", messages=(("user", "q"),), params={"model": "x", "messages": [], "stream": True, "n": 1})
-    with serving(response(completion())) as server:
+    asked = Request(system="", messages=(("user", "q"),), params={name: True})
+    with serving(response(completion())) as server, pytest.raises(BackendError) as caught:
         ask(server, asked)
-    assert server.asked[0].json == {"model": "coder", "messages": [{"role": "user", "content": "q"}], "n": 1}
+    assert caught.value.fault == "rejected"
+    assert caught.value.message == f"`{name}` cannot stand in the params of a model"
+    assert server.asked == []
 
 
 def test_a_login_and_a_query_of_the_url_are_used(question):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backends.servers import Asked, Server, completion, response, serving
+from backends.servers import Asked, Server, chunk, completion, response, serving, streaming
 
 SUITE = """
 suite: lab
@@ -517,3 +517,18 @@ def test_a_pattern_without_end_gives_no_score(pf, lab, house):
     assert outcome.code == 4
     assert reply["score"] is None
     assert reply["fault"] == "pattern"
+
+
+def test_streamed_answers_have_a_time_to_the_first_token(pf, lab):
+    """A server that answers in one piece has none, and is no worse for it."""
+
+    def answer(system: str, question: str) -> bytes:
+        return streaming(chunk({"content": "192.0."}), chunk({"content": "2.77"}), chunk({}, "stop"), b"data: [DONE]\n\n")
+
+    with model(answer) as server:
+        lab(server)
+        found = report(pf("bench", "--stream", "--case", "attic", "--variant", "enriched", "--format", "json"))
+        assert posts(server)[0]["stream"] is True
+    (reply,) = found["replies"]
+    assert reply["score"]["value"] == 1.0
+    assert 0 < reply["answer"]["first_token_s"] <= reply["answer"]["latency_s"]

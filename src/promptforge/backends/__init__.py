@@ -1,1 +1,1 @@
-"""What answers a request: an embedded reader, a recording, a server, a provider. `base` says what they have in common."""
+"""What answers a request: an embedded reader, a recording, a server, a provider. `base` says what they share."""

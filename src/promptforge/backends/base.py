@@ -48,7 +48,7 @@ class Request:
     params: Mapping[str, Any] = field(default_factory=dict)
     """Sent as they are: temperature, max_tokens, seed, …"""
     cache_prefix: int | None = None
-    """How many leading messages (the few-shot) the provider should cache together with the system prompt; None: nothing.
+    """How many leading messages (the few-shot) a provider should cache together with the system prompt; None: nothing.
 
     It changes the price and never the answer, so it is no part of a request's identity.
     """
@@ -126,7 +126,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """`compatible`, `openai`, …"""
+        """Of the kind: `compatible`, `openai` and so on."""
 
     @property
     def identity(self) -> Mapping[str, str]:

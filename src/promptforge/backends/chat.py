@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from promptforge.backends.base import Answer, Finish, Request, ToolCall, Usage
+from promptforge.backends.base import Answer, BackendError, Finish, Request, ToolCall, Usage
 
 __all__ = ["Stream", "answer_of", "as_object", "body_of", "has_choices"]
 
@@ -17,14 +17,21 @@ _OURS = ("messages", "model", "stream", "stream_options", "tools")
 
 
 def body_of(request: Request, model: str, *, stream: bool = False) -> bytes:
-    """The request as JSON; system first, params as they are."""
+    """The request as JSON; system first, params as they are. Raises BackendError for params that we set ourselves."""
+    for name in request.params:
+        if name in _OURS:
+            message, hint = (
+                f"`{name}` cannot stand in the params of a model",
+                "take it out: promptforge sends that itself",
+            )
+            raise BackendError("rejected", message, hint=hint)
     body: dict[str, Any] = {"model": model} if model else {}
     messages = [{"role": "system", "content": request.system}] if request.system else []
     messages += [{"role": role, "content": content} for role, content in request.messages]
     body["messages"] = messages
     if request.tools:
         body["tools"] = [{"type": "function", "function": tool} for tool in request.tools]
-    body.update((name, value) for name, value in request.params.items() if name not in _OURS)
+    body.update(request.params)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return json.dumps(body, default=_plain).encode("ascii")

@@ -7,8 +7,8 @@ was answered is kept, and what was not is said to be unanswered: never a score o
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 from promptforge.backends.base import Answer, Backend, BackendError, Request, ToolCall, Usage
@@ -25,6 +25,8 @@ LONGEST_WAIT_S = 120.0
 """A server that wants a longer pause is taken at its word, and the request is unanswered."""
 GIVE_UP_AFTER = 3
 """So many requests in a row without an answer, and nothing more is sent to that model."""
+_LOOK_S = 0.2
+"""How often an interrupt and the time budget are looked for."""
 _HOPELESS = frozenset(["no_key", "auth", "not_found", "not_http"])
 """What will not change from one request to the next."""
 
@@ -38,8 +40,12 @@ class Target:
     concurrency: int = 1
     most: int | None = None
     """With more than `concurrency`, the number in flight is found out by trying."""
+    head_start_s: float | None = None
+    """How long the first request is alone at most; None: until it is answered."""
     cost_usd: Callable[[Usage], float | None] = lambda usage: None
     timeout_s: float = 120.0
+    streamed: bool = False
+    """Whether answers are streamed, so that the time to the first token is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +125,8 @@ def execute(
         else:
             waiting.setdefault(job.identity, job)
     progress = progress or Progress()
-    progress.total, progress.inherited = len(waiting) + len(known), len(known)
+    progress.total += len(waiting) + len(known)
+    progress.inherited += len(known)
     sender = _Sender(targets, answers, run, limits, now, stop, progress, outcomes)
     sender.send(list(waiting.values()))
     for identity in waiting:
@@ -153,20 +160,15 @@ class _Sender:
         by_model: dict[str, list[Job]] = {}
         for job in jobs:
             by_model.setdefault(job.model, []).append(job)
-        try:
-            for model, some in by_model.items():  # one model at a time: two local ones would fight for the machine
-                if not self.halt.is_set():
-                    self._send_to(self.targets[model], some)
-        except KeyboardInterrupt:
-            self._stop_for("interrupted")
-            self.stop.set()
+        for model, some in by_model.items():  # one model at a time: two local ones would fight for the machine
+            if not self.halt.is_set():
+                self._send_to(self.targets[model], some)
         if self.problem is not None:
             raise self.problem
 
     def _send_to(self, target: Target, jobs: Sequence[Job]) -> None:
         line = _Line(target, self)
-        line.ask(jobs[0])  # alone: it loads the model, fills the cache, and tells whether there is anybody at all
-        rest = iter(jobs[1:])
+        rest = iter(jobs)
         taken = threading.Lock()
 
         def work() -> None:
@@ -178,31 +180,62 @@ class _Sender:
                 line.ask(job)
 
         threads = min(target.most or target.concurrency, len(jobs))
-        with ThreadPoolExecutor(threads, thread_name_prefix=target.model) as pool:
-            try:
-                for future in [pool.submit(work) for _ in range(threads)]:
-                    while not _done(future, self.stop):
-                        if self.stop.is_set():
-                            self._stop_for("interrupted")
-            except KeyboardInterrupt:
-                self._stop_for("interrupted")
-                self.stop.set()
+        pool = ThreadPoolExecutor(threads, thread_name_prefix=target.model)
+        try:
+            # The first is alone: it loads the model, fills the cache, and tells whether there is anybody at all.
+            lanes = [pool.submit(work)]
+            self._wait(lanes, line.begun, target.head_start_s)
+            lanes += [pool.submit(work) for _ in range(threads - 1)]
+            self._wait(lanes)
+        except BaseException:  # a second interrupt, or a mistake of ours: nobody waits for what is in flight
+            self._stop_for("interrupted")
+            self.stop.set()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
         for job in rest if line.over else ():
             # The outcome of those that were not sent is the reason why.
             self.outcomes[job.identity] = replace(line.last, message=f"not sent: {line.last.message}")
             self.progress.failed += 1
+
+    def _wait(
+        self, lanes: Sequence["Future[None]"], event: threading.Event | None = None, most_s: float | None = None
+    ) -> None:
+        """Until the lanes are done, or the event is set; an interrupt and the time budget are seen meanwhile."""
+        until = None if most_s is None else time.monotonic() + most_s
+        while True:
+            for lane in lanes:
+                if lane.done():
+                    lane.result()  # what it raised ends the run
+            left_s = _LOOK_S if until is None else min(_LOOK_S, until - time.monotonic())
+            if left_s <= 0 or all(lane.done() for lane in lanes) or (event and event.is_set()):
+                return
+            if event:
+                event.wait(left_s)
+            else:
+                wait(lanes, timeout=left_s, return_when=FIRST_EXCEPTION)
+            if self.stop.is_set():
+                self._stop_for("interrupted")
+            if self.out_of_time():
+                self.stop.set()  # nobody waits for what is in flight
 
     def _stop_for(self, reason: str) -> None:
         with self.lock:
             self.progress.stopped = self.progress.stopped or reason
             self.halt.set()
 
+    def out_of_time(self) -> bool:
+        """Whether the time budget is used up; then nothing more is sent."""
+        most_s, elapsed_s = self.limits.seconds, time.monotonic() - self.progress.started
+        if most_s is None or elapsed_s <= most_s:
+            return False
+        self._stop_for(f"the time budget of {most_s:g} s is used up")
+        return True
+
     def check_limits(self) -> None:
         """Stop when a budget is used up."""
         progress, limits = self.progress, self.limits
-        elapsed_s = time.monotonic() - progress.started
-        if limits.seconds is not None and elapsed_s > limits.seconds:
-            self._stop_for(f"the time budget of {limits.seconds:g} s is used up")
+        self.out_of_time()
         if limits.tokens is not None and progress.tokens >= limits.tokens:
             self._stop_for(f"the budget of {limits.tokens:,} tokens is used up")
         if limits.usd is not None and progress.usd >= limits.usd:
@@ -227,15 +260,6 @@ class _Sender:
             self.progress.usd += outcome.cost_usd or 0.0
 
 
-def _done(future: Any, stop: threading.Event) -> bool:
-    """Wait a little; an interrupt must reach the main thread."""
-    try:
-        future.result(timeout=0.2)
-    except TimeoutError:
-        return False
-    return True
-
-
 class _Line:
     """The requests to one model."""
 
@@ -245,10 +269,18 @@ class _Line:
         self.over = False
         """Whether nothing more can be expected of it."""
         self.last = Outcome(state="failed")
+        self.begun = threading.Event()
+        """Set when something came of the first request."""
         self._in_a_row = 0
 
     def ask(self, job: Job) -> None:
         """One request with its retries; what comes of it is kept."""
+        try:
+            self._ask(job)
+        finally:
+            self.begun.set()
+
+    def _ask(self, job: Job) -> None:
         self.sender.check_limits()
         outcome = self._with_retries(job.request)
         if outcome is None:
@@ -285,6 +317,8 @@ class _Line:
             return None
         refused, retry_after_s = False, None
         try:
+            if self.target.streamed:
+                return self.target.backend.stream(request, _unheard, timeout_s=self.target.timeout_s)
             return self.target.backend.answer(request, timeout_s=self.target.timeout_s, stop=sender.stop)
         except BackendError as problem:
             if sender.stop.is_set():
@@ -313,6 +347,10 @@ class _Line:
         return Outcome(state=state, answer=answer, cost_usd=spent)
 
 
+def _unheard(text: str) -> None:
+    """Nobody reads along: the whole comes at the end."""
+
+
 def _wait_s(problem: BackendError, attempt: int) -> float | None:
     """How long to wait before the next try; None when there is none."""
     if not problem.retryable or attempt >= RETRIES or (problem.fault == "timed_out" and attempt > 0):
@@ -330,9 +368,16 @@ def _failed(problem: BackendError) -> Outcome:
 # --- answers as they are kept ---------------------------------------------------------------------------------------
 
 
+_OF_ANSWER, _OF_CALL, _OF_USAGE = ([one.name for one in fields(kind)] for kind in (Answer, ToolCall, Usage))
+
+
 def _body(outcome: Outcome) -> dict[str, Any]:
-    assert outcome.answer is not None
-    return {"state": outcome.state, "cost_usd": outcome.cost_usd, "answer": asdict(outcome.answer)}
+    answer = outcome.answer
+    assert answer is not None
+    said = {name: getattr(answer, name) for name in _OF_ANSWER}
+    said["usage"] = {name: getattr(answer.usage, name) for name in _OF_USAGE}
+    said["tool_calls"] = [{name: getattr(call, name) for name in _OF_CALL} for call in answer.tool_calls]
+    return {"state": outcome.state, "cost_usd": outcome.cost_usd, "answer": said}
 
 
 def outcome_of(body: Mapping[str, Any], *, run: str, at: str) -> Outcome:

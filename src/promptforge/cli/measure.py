@@ -55,6 +55,7 @@ def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @click.option(
     "--timeout", type=click.FloatRange(0.01), default=120.0, show_default=True, help="Seconds for one answer."
 )
+@click.option("--stream", is_flag=True, help="Stream the answers, to measure the time to the first token.")
 @click.option(
     "--concurrency", type=click.IntRange(1, 256), help="Requests at once. Default: 1 local, adaptive in the cloud."
 )
@@ -169,17 +170,20 @@ def _run(planned: "Plan", store: "Store", run_bench: "Callable[..., Run]") -> "R
 
 @contextmanager
 def _interrupts(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C ends the run with what there is; the second one ends the process."""
+    """The first Ctrl-C, or a SIGTERM, ends the run with what there is; the second one ends the process."""
 
     def first(*_: object) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for kind in kinds:
+            signal.signal(kind, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGINT, first)
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, first) for kind in kinds]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
 
 
 @contextmanager
@@ -224,10 +228,8 @@ def _show_run(root: Path, run: "Run", planned: "Plan", against: str | None, form
 
 def exit_code(run: "Run", comparisons: "tuple[Comparison, ...]", fail_on: str) -> int:
     """What a run exits with: how it was cut short, else what failed, else the verdict."""
-    if run.stopped == "interrupted":
-        return 130
-    if run.stopped:
-        return 3
+    if stopped := run.stopped or run.judge_stopped:
+        return 130 if stopped == "interrupted" else 3
     if any(reply.state in ("failed", "timed_out") for reply in run.replies):
         return 4
     words = {comparison.verdict.word for comparison in comparisons}

@@ -1,15 +1,12 @@
 """What `bench` would send: the project's agents, with and without their knowledge, on a suite, and what it may cost."""
 
 import datetime
-import platform
-import subprocess
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from promptforge import __version__
 from promptforge.backends.base import Backend, Usage
 from promptforge.backends.opening import open_backend
 from promptforge.backends.price import cost_usd
@@ -29,6 +26,8 @@ from promptforge.store import Store
 from promptforge.workbench.ablation import section_tokens
 from promptforge.workbench.arms import Planner
 from promptforge.workbench.clearance import Clearance
+from promptforge.workbench.environment import environment
+from promptforge.workbench.judging import Judge, Outlook, judge_named
 from promptforge.workbench.prefixes import with_caching
 from promptforge.workbench.records import clustered, records
 from promptforge.workbench.suites import Suites
@@ -42,6 +41,8 @@ _LIMIT_REQUESTS, _LIMIT_USD = 5000, 5.0
 """More needs --yes, where promptforge.yaml says nothing of `limits.bench`."""
 _CLOUD_START, _CLOUD_MOST = 4, 64
 """How many requests are in flight at first to a model in the cloud, and at most."""
+_HEAD_START_S = 0.05
+"""Of the first request, where somebody says how many may be in flight: his server is up, and he knows it well."""
 _ANSWER_TOKENS = 512
 """What an answer is taken to cost in an estimate where no `max_tokens` says it."""
 
@@ -64,6 +65,8 @@ class Asked:
     """Ask everything again."""
     concurrency: int | None = None
     timeout_s: float = 120.0
+    stream: bool = False
+    """Measure the time to the first token, too."""
     limits: Limits = field(default_factory=Limits)
     record: Path | None = None
     """Where to write every exchange down, for `backend: replay`."""
@@ -85,6 +88,8 @@ class Estimate:
     usd: float | None
     """At most; None where a model that is to be paid has no price."""
     by_model: Mapping[str, int]
+    judging: Outlook = field(default_factory=Outlook)
+    """What the judge adds to all this; counted apart."""
     over: str = ""
     """Which limit of promptforge.yaml it exceeds, or nothing."""
 
@@ -106,6 +111,7 @@ class Plan:
     """By revision: the values of its facts, and its cases by id."""
     notes: tuple[str, ...]
     estimate: Estimate
+    judge: Judge | None = None
     private_values: tuple[str, ...] = ()
     section_tokens: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -134,10 +140,13 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
     suite = _suite(now.suites, asked.suite)
     cases = _chosen(suite, asked)
     models = _models(now.build, asked.models)
-    compiled = {r.name: _compile(r.build, _cases_of(r, suite, cases), models) for r in revisions}
+    own_cases = {r.name: _cases_of(r, suite, cases) for r in revisions}
+    compiled = {r.name: _compile(r.build, own_cases[r.name], models) for r in revisions}
     entries = [one.entry for by in compiled[now.name].values() for one in by.values() if one.entry]
     variants = _variants(asked, entries)
     used = _used_models(compiled.values())
+    judging, unjudged = judge_named(now.build.project.config, cases)
+    used |= {judging.name: judging} if judging else {}
     backends = {name: open_backend(model, root=root, environ=environ) for name, model in used.items()}
     said = {name: _said(backend, store) for name, backend in backends.items()}
     identities = {name: {**backends[name].identity, "said": digest_of(text)} for name, text in said.items()}
@@ -148,20 +157,19 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
     for revision in revisions:
         planner = Planner(compiled[revision.name], used, identities, clearance, asked.repeats)
         own = [Arm(model=m, variant=v, revision=revision.name) for m in compiled[revision.name] for v in variants]
-        some = _cases_of(revision, suite, cases)
         arms += own
-        jobs += planner.jobs(own, some)
+        jobs += planner.jobs(own, own_cases[revision.name])
         away = revision.suites.given_away.get(suite.name, {})
-        kept.update((record.id, record) for record in records(some, own, planner, away))
+        kept.update((record.id, record) for record in records(own_cases[revision.name], own, planner, away))
     if len(revisions) > 1:
         jobs = _differing(jobs)
     jobs, pities = with_caching(jobs, used)
     known = {} if asked.fresh else _known(store, jobs)
     targets = {name: _target(model, clearance.guarded(backends[name], model), asked) for name, model in used.items()}
-    scoring = {
-        r.name: (values_of(r.build.project.tables), {c.id: c for c in _cases_of(r, suite, cases)}) for r in revisions
-    }
+    scoring = {r.name: (values_of(r.build.project.tables), {c.id: c for c in own_cases[r.name]}) for r in revisions}
     ids = {job.case.id for job in jobs}
+    judge = Judge.of(judging, targets, identities, clearance, used, scoring, arms, asked.fresh) if judging else None
+    outlook = judge.outlook(jobs, known, store) if judge else Outlook()
     return Plan(
         asked=asked,
         suite=suite,
@@ -173,11 +181,12 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         models=used,
         said=said,
         scoring=scoring,
-        notes=(*_notes(now, suite, asked), *pities),
-        estimate=_estimate(jobs, known, used, now.build),
+        notes=(*_notes(now, suite, asked), *pities, *unjudged, *(judge.notes(jobs) if judge else ())),
+        estimate=_estimate(jobs, known, used, now.build, outlook),
+        judge=judge,
         private_values=tuple(clearance.private_values()),
         section_tokens=_section_tokens(compiled[now.name], variants, root),
-        environment=_environment(root, now.build),
+        environment=environment(root, now.build),
     )
 
 
@@ -213,7 +222,7 @@ def _chosen(suite: Suite, asked: Asked) -> list[Case]:
             and (not asked.tiers or case.tier in asked.tiers)
         )
         if fits:
-            cases.append(replace(case, agents=agents))
+            cases.append(_for(agents, case))
     if asked.smoke:
         first = {case.category: case for case in reversed(cases) if not case.generated}
         cases = [case for case in cases if first.get(case.category) is case]
@@ -236,8 +245,13 @@ def _cases_of(revision: Revision, suite: Suite, chosen: Sequence[Case]) -> list[
     for case in chosen:
         if case.id in known:
             asked = tuple(name for name in case.agents if name in agents)
-            found += [replace(known[case.id], agents=asked)] if asked else []
+            found += [_for(asked, known[case.id])] if asked else []
     return found
+
+
+def _for(agents: tuple[str, ...], case: Case) -> Case:
+    """The case for these agents alone."""
+    return case if case.agents == agents else replace(case, agents=agents)
 
 
 def _models(build: Build, names: Sequence[str]) -> dict[str, Model | None]:
@@ -313,14 +327,23 @@ def _target(model: Model, backend: Backend, asked: Asked) -> Target:
     if asked.concurrency:
         start, most = asked.concurrency, None
     return Target(
-        model=model.name, backend=backend, concurrency=start, most=most, cost_usd=cost, timeout_s=asked.timeout_s
+        model=model.name,
+        backend=backend,
+        concurrency=start,
+        most=most,
+        head_start_s=_HEAD_START_S if asked.concurrency else None,
+        cost_usd=cost,
+        streamed=asked.stream,
+        timeout_s=asked.timeout_s,
     )
 
 
 # --- what it may cost -----------------------------------------------------------------------------------------------
 
 
-def _estimate(jobs: Sequence[Job], known: Mapping[str, Outcome], models: Mapping[str, Model], build: Build) -> Estimate:
+def _estimate(
+    jobs: Sequence[Job], known: Mapping[str, Outcome], models: Mapping[str, Model], build: Build, judging: Outlook
+) -> Estimate:
     sending = {job.identity: job for job in jobs if not job.barred and job.identity not in known}
     by_model: dict[str, int] = {}
     inputs = outputs = 0
@@ -348,16 +371,18 @@ def _estimate(jobs: Sequence[Job], known: Mapping[str, Outcome], models: Mapping
         output_tokens=outputs,
         usd=usd,
         by_model=by_model,
-        over=_over(len(sending), usd, build),
+        judging=judging,
+        over=_over(len(sending) + judging.requests, usd, judging.usd, build),
     )
 
 
-def _over(requests: int, usd: float | None, build: Build) -> str:
+def _over(requests: int, usd: float | None, judging_usd: float | None, build: Build) -> str:
     limits = build.project.config.settings.get("limits", {}).get("bench", {})
     most, most_usd = limits.get("requests", _LIMIT_REQUESTS), limits.get("usd", _LIMIT_USD)
     if requests > most:
         return f"{requests:,} requests are more than limits.bench.requests ({most:,})"
-    if usd is not None and usd > most_usd:
+    usd = (usd or 0.0) + (judging_usd or 0.0)  # where a price is not known, what is known counts
+    if usd > most_usd:
         return f"up to ${usd:.2f} is more than limits.bench.usd (${most_usd:g})"
     return ""
 
@@ -371,25 +396,6 @@ def _notes(now: Revision, suite: Suite, asked: Asked) -> Iterable[str]:
         yield f"{len(away)} written cases are given away by examples and count in no score: {names}"
     if asked.smoke:
         yield "a smoke test: one case a category, far too few to judge by"
-
-
-def _environment(root: Path, build: Build) -> dict[str, str]:
-    return {
-        "promptforge": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "git commit": _git(root, "rev-parse", "--short=12", "HEAD"),
-        "git state": "changed since" if _git(root, "status", "--porcelain", "--untracked-files=no") else "as committed",
-        "knowledge": digest_of(str(sorted(build.artifact.inputs.items())))[:16],
-    }
-
-
-def _git(root: Path, *words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def now_utc() -> str:
