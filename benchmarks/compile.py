@@ -1,10 +1,11 @@
 """Speed of the compiler, side by side in one run with a hand-written jinja2 and C-YAML script.
 
-    python benchmarks/compile.py [--runs 7] [--agents 1000] [--facts 5000] [--large 10000]
+    python benchmarks/compile.py [--runs 7] [--agents 1000] [--facts 5000] [--large 10000] [--also SCRIPT]
 
 Every figure is a whole process from the outside: wall seconds, user and system CPU seconds, peak memory. The commands
 of a group run in turn, A B C A B C, so that a machine whose speed drifts drifts for all of them; the medians are
-quoted, and ratios within the run. Nothing is asserted.
+quoted, and ratios within the run. Nothing is asserted. Another script can be held against it with --also: it is run as
+`SCRIPT c FOLDER`, FOLDER with a knowledge.yaml and an agents.yaml whose `uses` are TABLE/KEY.
 """
 
 import argparse
@@ -67,7 +68,7 @@ class Project:
 
     def __init__(self, folder: Path, agents: int, facts: int) -> None:
         generate(folder, agents, facts)
-        self.project, self.script = folder / "project", folder / "script"
+        self.project, self.script, self.flat = folder / "project", folder / "script", folder / "flat"
         self.edits = random.Random(5)
 
     def build(self) -> Run:
@@ -90,6 +91,9 @@ class Project:
     def handwritten(self) -> Run:
         return measure([sys.executable, str(HERE / "handwritten.py"), str(self.script)])
 
+    def other(self, script: str) -> Run:
+        return measure([sys.executable, script, "c", str(self.flat)])
+
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
@@ -97,6 +101,7 @@ def main() -> None:
     options.add_argument("--agents", type=int, default=1000)
     options.add_argument("--facts", type=int, default=5000)
     options.add_argument("--large", type=int, default=10000)
+    options.add_argument("--also", metavar="SCRIPT")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -108,6 +113,8 @@ def main() -> None:
             "promptforge build, nothing changed": one.build,
             "promptforge build, one fact edited": one.edited,
         }
+        if chosen.also:
+            arms = {"the other script": lambda: one.other(chosen.also), **arms}
         compare(arms, chosen.runs, "hand-written script")
         bare = [sys.executable, "-c", "pass"]
         start = {

@@ -1,4 +1,4 @@
-"""Make one body of knowledge in two layouts: a promptforge project, and the two files of the hand-written script.
+"""Make one body of knowledge in several layouts: a promptforge project, and the two files of hand-written scripts.
 
     python benchmarks/generate.py FOLDER AGENTS FACTS
 
@@ -8,6 +8,7 @@ Each agent is given 20 facts (four of each of five tables) and three worked exam
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -71,7 +72,7 @@ def generate(folder: Path, agents: int, facts: int) -> None:
         "name: bench\nbudget: 2000\nmodels:\n"
         "  local: {backend: compatible, tokenizer: 'tiktoken:o200k_base', context: 32768, tier: local}\n"
     )
-    listed: dict[str, object] = {}
+    listed: dict[str, dict[str, Any]] = {}
     examples: list[dict[str, object]] = []
     for number in range(agents):
         name = f"agent-{number:05d}"
@@ -90,8 +91,23 @@ def generate(folder: Path, agents: int, facts: int) -> None:
             {"id": f"{name}-{n}", "agents": [name], "user": q, "assistant": a} for n, (q, a) in enumerate(shots)
         ]
     (script / "agents.yaml").write_text(dump(listed))
+    flat = folder / "flat"  # for scripts that name each fact as TABLE/KEY
+    flat.mkdir(exist_ok=True)
+    (flat / "knowledge.yaml").write_bytes((script / "knowledge.yaml").read_bytes())
+    (flat / "agents.yaml").write_text(dump({name: _flat(agent) for name, agent in listed.items()}))
     for start in range(0, len(examples), 300):
         (project / "fewshot" / f"part-{start:06d}.yaml").write_text(dump({"examples": examples[start : start + 300]}))
+
+
+def _flat(agent: dict[str, Any]) -> dict[str, object]:
+    uses = [f"{table}/{name}" for table, names in agent["uses"].items() for name in names]
+    return {
+        "role": agent["role"],
+        "description": agent["persona"],
+        "budget": agent["budget"],
+        "uses": uses,
+        "few_shots": agent["shots"],
+    }
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def _plain(artifact: Artifact) -> Artifact:
         name: replace(entry, broken=False, variants={v: prompt(p) for v, p in entry.variants.items()})
         for name, entry in artifact.entries.items()
     }
-    readers = tuple(replace(reader, span=replace(reader.span, column=0, length=1)) for reader in artifact.readers)
+    readers = tuple(reader._replace(span=replace(reader.span, column=0, length=1)) for reader in artifact.readers)
     return replace(artifact, entries=entries, readers=readers)
 
 

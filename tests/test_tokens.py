@@ -23,6 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from promptforge import estimate, tokens
 from promptforge.errors import PromptforgeError
 from promptforge.tokens import Tokenizer, TokenizerError, count_chat, load_tokenizer
+from strategies import tries
 
 HERE = Path()
 CHATML = (
@@ -234,6 +235,19 @@ def test_all_engines_agree(text: str) -> None:
     text = tokens._well_formed(text)
     for vocabulary, engines in ENGINES.items():
         assert {engine(text) for engine in engines} == {REFERENCE[vocabulary](text)}
+
+
+LINE_ENDS = st.lists(
+    st.sampled_from([*"\n\n\n\r\t /|-.'s1aZé\x0b\x85\u2028\u3000", "\r\n", " |\n", "\n| ", "|---|", "'S\n"])
+)
+
+
+@tries(150)
+@given(text=LINE_ENDS.map("".join))
+def test_lines_that_are_counted_by_themselves_add_up(text: str) -> None:
+    """Wherever white space, slashes and signs meet the end of a line, the whole has as many tokens as its runs."""
+    for vocabulary, engines in ENGINES.items():
+        assert engines[1](text) == REFERENCE[vocabulary](text)
 
 
 def test_a_megabyte_is_counted() -> None:

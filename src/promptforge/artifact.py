@@ -7,8 +7,9 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NamedTuple
 
 from promptforge.document import plain_value
 from promptforge.emit import emit
@@ -43,8 +44,7 @@ LOCK_VERSION = 1
 _SEGMENT = ["message", "start", "end", "first_line", "last_line", "section", "kind", "file", "line", "step", "facts"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FactRecord:
+class FactRecord(NamedTuple):
     """A fact as the lock keeps it."""
 
     file: str
@@ -54,8 +54,7 @@ class FactRecord:
     """As written, so that 1.10 and 1.1 differ."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionRecord:
+class SectionRecord(NamedTuple):
     """A section as the lock keeps it."""
 
     kind: str
@@ -187,17 +186,25 @@ def lock_text(artifact: Artifact, *, output: str, prompts: str) -> str:
     }
     quote = _Quote()
     lines = [lock_member(key, value) for key, value in head.items()]
-    lines.append(_members("facts", (fact_member(id_, fact) for id_, fact in artifact.facts.items())))
-    lines.append(_members("agents", (agent_member(entry, quote) for entry in artifact.entries.values())))
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+    lines += _members("facts", [fact_member(id_, fact) for id_, fact in artifact.facts.items()])
+    lines += _members("agents", [agent_member(entry, quote) for entry in artifact.entries.values()])
+    lines[0] = "{\n" + lines[0]
+    lines[-1] += "\n}\n"
+    return ",\n".join(lines)
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _members(key: str, members: Iterable[str]) -> str:
-    """A mapping with one line a member, so that two locks can be compared, and one be made from the last."""
-    return f'"{key}": {{\n' + ",\n".join(members) + "\n}"
+def _members(key: str, members: list[str]) -> list[str]:
+    """A mapping with one line a member, so that two locks can be compared, and one be made from the last.
+
+    As lines to be joined with all the others: of so much text each join is a copy that is felt.
+    """
+    members = members or [""]
+    members[0] = f'"{key}": {{\n{members[0]}'
+    members[-1] += "\n}"
+    return members
 
 
 def lock_member(key: str, value: object) -> str:
@@ -213,12 +220,9 @@ def reader_row(reader: Reader) -> list[object]:
 def fact_member(id_: str, fact: FactRecord) -> str:
     """A fact's line of the lock."""
     # By hand: an encoder of its own for each of thousands of small lists takes three times as long.
-    values = ",".join([f"{_text(column)}:{_value(value)}" for column, value in fact.values.items()])
-    return f"{_text(id_)}: [{_text(fact.file)},{fact.line},{_text(fact.level)},{{{values}}}]"
-
-
-def _text(text: str) -> str:
-    return encode_basestring(text)
+    values = ",".join([f"{_column(column)}:{_value(value)}" for column, value in fact.values.items()])
+    place = f"{encode_basestring(fact.file)},{fact.line},{encode_basestring(fact.level)}"
+    return f"{encode_basestring(id_)}: [{place},{{{values}}}]"
 
 
 def _value(value: str | list[str] | None) -> str:
@@ -231,9 +235,13 @@ class _Quote(dict[str | Sequence[str], str]):
     """Texts and lists of texts as JSON, each encoded once: a fact's id stands in the segments of many agents."""
 
     def __missing__(self, value: str | Sequence[str]) -> str:
-        made = encode_basestring(value) if isinstance(value, str) else f"[{','.join([self[v] for v in value])}]"
+        made = encode_basestring(value) if value.__class__ is str else f"[{','.join(map(self.__getitem__, value))}]"
         self[value] = made
         return made
+
+
+_column = cache(encode_basestring)
+"""Columns as JSON: a project has few."""
 
 
 def agent_member(entry: Entry, quote: "_Quote | None" = None) -> str:
@@ -276,7 +284,9 @@ def _prompt_json(prompt: Prompt, quote: _Quote) -> str:
 def record_values(values: Mapping[str, Any]) -> dict[str, str | list[str] | None]:
     """A fact's values as the lock keeps them."""
     return {
-        column: value if value is None else [_record(v) for v in value] if isinstance(value, list) else _record(value)
+        column: value
+        if value is None or (value.__class__ is str and value[:1] not in _MAY_NEED_QUOTES)
+        else ([_record(v) for v in value] if isinstance(value, list) else _record(value))
         for column, value in values.items()
     }
 

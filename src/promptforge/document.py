@@ -15,6 +15,7 @@ SHIFT = 32
 BLOCK_TEXT = 1 << 31
 _COLUMN = BLOCK_TEXT - 1
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?")
+_NOTHING = object()
 CONSTANTS = {"true": True, "false": False, "null": None, "": None}
 
 
@@ -94,11 +95,14 @@ class Document:
         index = self._index(path) + 1
         positions = self.positions
         keyed = isinstance(container, dict)
-        places = []
+        places: list[tuple[int, int]] = []
+        before: Any = None  # of the last one the size is never needed, and it may be the largest
         for item in container.values() if keyed else container:
+            if places:
+                index += (size_of(before) if before.__class__ is dict or before.__class__ is list else 1) + keyed
             packed = positions[index]
             places.append(((packed >> SHIFT) + 1, (packed & _COLUMN) + 1))
-            index += (size_of(item) if item.__class__ is dict or item.__class__ is list else 1) + keyed
+            before = item
         return places
 
     def item_lines(self, path: Path) -> list[int]:
@@ -136,27 +140,28 @@ class Document:
             parent = path[:-1]
             index, container = self._index(parent), self._at(parent)
             self._starts[path] = index  # of a node that is not there: its parent's
-            if isinstance(container, dict):
-                index += 2
-                for name, value in container.items():
-                    self._starts[(*parent, name)] = index
-                    index += size_of(value) + 1
-            elif isinstance(container, list):
-                index += 1
-                for position, value in enumerate(container):
-                    self._starts[(*parent, position)] = index
-                    index += size_of(value)
+            keyed = isinstance(container, dict)
+            children = container.items() if keyed else enumerate(container if isinstance(container, list) else ())
+            index += 1 + keyed
+            before: Any = _NOTHING
+            for name, value in children:
+                if before is not _NOTHING:
+                    index += size_of(before) + keyed
+                self._starts[(*parent, name)] = index
+                before = value
         return self._starts[path]
 
 
-def size_of(value: object) -> int:
+def size_of(value: Any) -> int:
     """How many nodes stand at and below a value."""
-    if isinstance(value, dict):
+    if value.__class__ is dict:
         total = 1 + 2 * len(value)
-        for inner in value.values():
-            if inner.__class__ is dict or inner.__class__ is list:
-                total += size_of(inner) - 1
-        return total
-    if isinstance(value, list):
-        return 1 + sum(map(size_of, value))
-    return 1
+        value = value.values()
+    elif value.__class__ is list:
+        total = 1 + len(value)
+    else:
+        return 1
+    for inner in value:
+        if inner.__class__ is dict or inner.__class__ is list:
+            total += size_of(inner) - 1
+    return total

@@ -55,8 +55,7 @@ def _key(text: str) -> str:
 def scalar(text: str, indent: int) -> str:
     """A text as a `|` block where that keeps every byte, else double-quoted, without the final newline."""
     body = text.rstrip("\n")
-    in_block = _ASCII_BLOCK.fullmatch(text) if text.isascii() else re.fullmatch(_BLOCK, text)
-    if "\n" not in text or not body.strip() or not in_block:
+    if "\n" not in text or not body.strip() or not _fits_block(text):
         plain = _SAFE_KEY.fullmatch(text) and text.lower() not in _WORDS_OF_YAML_11
         return text if plain else quoted(text)
     if body[0] in " \n\t":
@@ -67,6 +66,12 @@ def scalar(text: str, indent: int) -> str:
     while f"\n{pad}\n" in block:
         block = block.replace(f"\n{pad}\n", "\n\n")
     return f"|{chomp}\n{pad}{block}" + "\n" * max(0, len(text) - len(body) - 1)
+
+
+def _fits_block(text: str) -> bool:
+    if text.isascii():  # the search is slower, and hardly a text holds a tab
+        return text.replace("\n", "").isprintable() or _ASCII_BLOCK.fullmatch(text) is not None
+    return re.fullmatch(_BLOCK, text) is not None
 
 
 def quoted(text: str) -> str:

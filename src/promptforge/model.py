@@ -1,5 +1,7 @@
 """The values that the stages hand to each other: facts, agents, sections, prompts. Nothing here reads or writes.
 
+What a build makes by the thousand is a NamedTuple: a frozen dataclass takes three times as long to make.
+
 The words are those of the design: a *table* holds *facts*, an *agent* has *sections*, a *prompt* is made of *segments*.
 """
 
@@ -67,16 +69,14 @@ def canonical(value: object, kind: str = "text") -> object:
     >>> canonical("1337") == canonical(1337), canonical(True) == canonical(1)
     (True, False)
     """
-    if isinstance(value, bool):
-        return ("bool", value)
     if isinstance(value, str):
-        if kind == "mac":
-            return _canonical_mac(value)
-        if kind in ("ip", "tailscale"):
-            return _canonical_address(value)
+        if kind in ("mac", "ip", "tailscale"):
+            return _canonical_mac(value) if kind == "mac" else _canonical_address(value)
         if value[:1] in "-0123456789" and _PLAIN.fullmatch(value):
             return float(value) if "." in value else int(value)
         return value
+    if isinstance(value, bool):
+        return ("bool", value)
     if isinstance(value, int) and kind == "mac":
         return f"{value:012d}"
     if isinstance(value, (list, dict)):
@@ -99,8 +99,7 @@ def _canonical_address(value: str) -> str:
         return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """What is known of a column."""
 
     kind: str = "text"
@@ -168,8 +167,7 @@ class Table:
         return known.kind if known else "text"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class Text(NamedTuple):
     """A text with references, and where it stands."""
 
     source: str
@@ -185,8 +183,7 @@ class Text:
         return "{" not in self.source or not ("{{" in self.source or "{%" in self.source or "{#" in self.source)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A text as it came out."""
 
     text: str
@@ -204,8 +201,7 @@ class Rendered:
     """(fact id, column) of every value that was read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(NamedTuple):
     """One entry of a `where`."""
 
     path: tuple[str, ...]
@@ -214,8 +210,7 @@ class Condition:
     negate: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(NamedTuple):
     """One part of an agent's prompt."""
 
     kind: Literal["persona", "table", "template", "fewshot"]
@@ -226,7 +221,7 @@ class Section:
     columns: tuple[str, ...] = ()
     form: str = ""
     """Of a table markdown, csv or kv; of the few-shot text or messages."""
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # hides the method of tuples, which nobody calls
     tags: tuple[str, ...] = ()
     priority: int = 50
     required: bool = False
@@ -247,8 +242,7 @@ class Section:
         return self.title or self.name or ("few-shot" if self.kind == "fewshot" else self.kind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(NamedTuple):
     """One worked question and answer."""
 
     id: str
@@ -324,8 +318,7 @@ class Project:
     """By their path below agents/templates."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class Reader(NamedTuple):
     """Whatever reads facts: a section, an example, a template, a case, a row. This is what `diff` joins."""
 
     kind: str

@@ -8,27 +8,14 @@ keys, tags, anchors and second documents are each seen at their place, and no re
 import re
 from array import array
 from collections.abc import Iterator
-from typing import Any
-
-import yaml
-from yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
+from typing import TYPE_CHECKING, Any
 
 from promptforge.document import BLOCK_TEXT, CONSTANTS, SHIFT, Document, plain_value, size_of
 from promptforge.source import Diagnostic, Span
+from promptforge.yamlplain import read_plain
 
-try:
-    from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined]
-except ImportError:  # PyYAML built without libyaml: slower, same events
-    from yaml import SafeLoader as _Parser  # type: ignore[assignment]
+if TYPE_CHECKING:
+    import yaml
 
 __all__ = ["comments", "parse"]
 
@@ -50,9 +37,19 @@ def parse(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
     text, found = _decode(file, content)
     if text is None:
         return None, found
+    if plain := read_plain(text):
+        return Document(file=file, text=text, data=plain[0], positions=plain[1]), found
+    return _parse_events(file, text, found)
+
+
+def _parse_events(
+    file: str, text: str, found: tuple[Diagnostic, ...]
+) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+    import yaml  # most files are plain, and PyYAML takes longer to load than they take to read
+
     builder = _Builder(file)
     try:
-        data = builder.build(_Parser(text))
+        data = builder.build(_parser(text))
     except _RefusedError as refused:
         place = _span(file, refused.mark, refused.length)
         problem = Diagnostic(code=refused.code, span=place, message=refused.message, hint=refused.hint)
@@ -66,6 +63,14 @@ def parse(file: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
         )
         return None, (*found, empty)
     return (None if builder.broken else document), (*found, *builder.found)
+
+
+def _parser(text: str) -> Any:
+    try:
+        from yaml.cyaml import CParser as Parser  # type: ignore[attr-defined]
+    except ImportError:  # PyYAML built without libyaml: slower, same events
+        from yaml import SafeLoader as Parser  # type: ignore[assignment]
+    return Parser(text)
 
 
 _ODD_BREAK = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
@@ -135,12 +140,14 @@ _SYNTAX_HINTS = (
 )
 
 
-_UNREADABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNREADABLE = r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 
 
-def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
+def _syntax(file: str, text: str, problem: "yaml.YAMLError") -> Diagnostic:
     """The parser's complaint, at its place, with what usually mends it."""
-    if isinstance(problem, yaml.MarkedYAMLError):
+    from yaml import MarkedYAMLError
+
+    if isinstance(problem, MarkedYAMLError):
         mark = problem.problem_mark or problem.context_mark
         message = problem.problem or problem.context or "not YAML"
         context = problem.context_mark
@@ -160,7 +167,7 @@ def _syntax(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
             related=related,
         )
     # libyaml tells the place in bytes and Python's reader in characters, so it is looked for again.
-    refused = _UNREADABLE.search(text)
+    refused = re.search(_UNREADABLE, text)
     position = refused.start() if refused else 0
     character = text[position : position + 1]
     line, column = _place(text.encode(), len(text[:position].encode()))
@@ -179,6 +186,13 @@ def _opened(context: str) -> str:
     return words.get(thing, f"the {thing} begins here" if thing != context else context)
 
 
+def _kinds() -> tuple[type, ...]:
+    from yaml import events as e
+
+    collections = e.MappingStartEvent, e.MappingEndEvent, e.SequenceStartEvent, e.SequenceEndEvent
+    return (e.ScalarEvent, e.AliasEvent, *collections, e.DocumentStartEvent, e.StreamEndEvent)
+
+
 class _Builder:
     """Plain data from the parser's events."""
 
@@ -194,16 +208,15 @@ class _Builder:
 
     def build(self, parser: Any) -> Any:
         """The root value. The hot loop: no call for a key or a plain text. Raises _RefusedError, or PyYAML's errors."""
-        next_event = parser.get_event
+        scalar, alias, mapping, mapping_end, sequence, sequence_end, document, end = _kinds()
         add_position = self.positions.append
         container: Any = None
         in_mapping = False
         key: str | None = None
         root: Any = None
-        while True:
-            event = next_event()
+        for event in iter(parser.get_event, None):
             kind = event.__class__
-            if kind is ScalarEvent:
+            if kind is scalar:
                 mark = event.start_mark
                 add_position(mark.line << SHIFT | mark.column)
                 value = event.value
@@ -218,17 +231,17 @@ class _Builder:
                     value = CONSTANTS[value]
                 elif value[0] in "-0123456789":
                     value = plain_value(value)
-            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+            elif kind is mapping_end or kind is sequence_end:
                 container, in_mapping = self.stack.pop()
                 continue
-            elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                value = self._open(event, is_key=in_mapping and key is None)
-            elif kind is AliasEvent:
+            elif kind is mapping or kind is sequence:
+                value = self._open(event, {} if kind is mapping else [], is_key=in_mapping and key is None)
+            elif kind is alias:
                 value = self._alias(event, container, is_key=in_mapping and key is None)
-            elif kind is StreamEndEvent:
-                return root
+            elif kind is end:
+                break
             else:
-                self._check_single(event)
+                self._check_single(event, starts=kind is document)
                 continue
             # A value has begun or is complete: put it where it belongs.
             if in_mapping:
@@ -238,17 +251,18 @@ class _Builder:
                 container.append(value)
             else:
                 root = value
-                self.empty = kind is ScalarEvent and value is None
-            if kind is MappingStartEvent or kind is SequenceStartEvent:
+                self.empty = kind is scalar and value is None
+            if kind is mapping or kind is sequence:
                 self.stack.append((container, in_mapping))
-                container, in_mapping = value, kind is MappingStartEvent
+                container, in_mapping = value, kind is mapping
+        return root
 
-    def _check_single(self, event: Any) -> None:
-        if isinstance(event, DocumentStartEvent) and not self.empty:
+    def _check_single(self, event: Any, *, starts: bool) -> None:
+        if starts and not self.empty:
             message, hint = "a second document starts here", "one file holds one document: delete the '---'"
             raise _RefusedError("PF107", event.start_mark, message, hint)
 
-    def _open(self, event: Any, *, is_key: bool) -> Any:
+    def _open(self, event: Any, made: Any, *, is_key: bool) -> Any:
         mark = event.start_mark
         if is_key:
             hint = "put the value in quotes: YAML takes '{' and '[' for a mapping and a list"
@@ -258,7 +272,6 @@ class _Builder:
             raise _RefusedError("PF110", mark, message, "flatten it: a fact is a mapping of columns to values")
         self._check_tag(event)
         self.positions.append(mark.line << SHIFT | mark.column)
-        made: Any = {} if event.__class__ is MappingStartEvent else []
         if event.anchor is not None:
             self.anchors[event.anchor] = (made, mark.line)
         return made
@@ -336,9 +349,11 @@ def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
     """Line, column (from 1) and text after `word` of each comment that starts with it, block texts not searched."""
     if word not in document.text:
         return
+    from yaml.events import ScalarEvent, StreamEndEvent
+
     inside: set[int] = set()
     texts: dict[int, list[tuple[int, int]]] = {}
-    parser: Any = _Parser(document.text)
+    parser = _parser(document.text)
     while (event := parser.get_event()).__class__ is not StreamEndEvent:
         if isinstance(event, ScalarEvent):
             # The line where a block text starts may still carry a comment; the next ones are text.

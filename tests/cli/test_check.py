@@ -55,6 +55,21 @@ def test_another_place_that_belongs_to_it_is_shown(pf, house):
     assert "\n    = knowledge/house.yaml:5: first " in outcome.out
 
 
+def test_of_many_alike_the_first_are_shown(pf, house):
+    """Of one code in one file 200 are shown, and how many more there are; programs get them all."""
+    wrong = "".join(f"  - {{host: attic, port: {70000 + n}}}\n" for n in range(1234))
+    house.edit("knowledge/house.yaml", ("  - {host: attic, port: 445", f"{wrong}  - {{host: attic, port: 445"))
+    outcome = pf("check")
+    assert outcome.code == 1
+    assert outcome.out.count(": error PF310: 'port' is ") == 200
+    assert "'port' is 70199, " in outcome.out
+    more = (
+        "\nknowledge/house.yaml: error PF310: 1,034 more of these; to see all: promptforge check --format json\n1,234"
+    )
+    assert more in outcome.out
+    assert json.loads(pf("check", "--format", "json").out)["counts"]["error"] == 1234
+
+
 def test_the_errors_of_all_files_are_shown_at_once(pf, house):
     """One run shows what is wrong in knowledge, agents, examples, templates and promptforge.yaml alike."""
     house.edit("knowledge/house.yaml", PORT)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from promptforge.cli.main import promptforge
 from promptforge.errors import WriteError
-from promptforge.workbench import disk, edit, incremental
+from promptforge.workbench import disk, edit, remake
 from promptforge.workbench.forge import forge
 from promptforge.workbench.incremental import forge_again
 from rebuilds import (
@@ -130,8 +130,8 @@ def compiled(monkeypatch):
         names.extend(project.agents)
         return compile_part(project, *arguments, **named)
 
-    compile_part = incremental.compile_part
-    monkeypatch.setattr(incremental, "compile_part", spy)
+    compile_part = remake.compile_part
+    monkeypatch.setattr(remake, "compile_part", spy)
     return names
 
 
@@ -245,7 +245,7 @@ def test_another_day_may_find_stale_facts(root):
     assert build_both(root, today=TODAY + datetime.timedelta(days=1)) == (False, ())
 
 
-@pytest.mark.parametrize(("module", "limit"), [(incremental, "MOST_AGENTS"), (edit, "MOST_FACTS")])
+@pytest.mark.parametrize(("module", "limit"), [(remake, "MOST_AGENTS"), (edit, "MOST_FACTS")])
 def test_large_edits_are_left_to_a_whole_build(root, monkeypatch, module, limit):
     """Where more facts or agents are touched than it is worth, the whole is built."""
     monkeypatch.setattr(module, limit, 1)

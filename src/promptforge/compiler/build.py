@@ -155,6 +155,7 @@ class _Compiler:
         self.drafter = Drafter(project, loaded.documents)
         self._tokenizers: dict[str, Tokenizer] = {}
         self._shared = _shared_inputs(project)
+        self._model_digests: dict[str, str] = {}
 
     def entry(self, agent: Agent, *, broken: bool) -> Entry:
         """One agent, through choose, render and fit, as `enriched` and as `base`."""
@@ -181,16 +182,7 @@ class _Compiler:
             budget_tokens=agent.budget_tokens,
             inputs=self._inputs(agent, chosen),
             sections=tuple(
-                SectionRecord(
-                    kind=s.kind,
-                    name=s.name,
-                    label=s.label,
-                    file=s.file,
-                    line=s.line,
-                    priority=s.priority,
-                    required=s.required,
-                )
-                for s in agent.sections
+                [SectionRecord(s.kind, s.name, s.label, s.file, s.line, s.priority, s.required) for s in agent.sections]
             ),
             variants={"base": _base(agent, draft, count), "enriched": enriched},
             broken=broken or draft.broken or self._unsure(agent) or bool(errors(self.found[before:])),
@@ -210,12 +202,17 @@ class _Compiler:
         if not any(section.path for section in agent.sections):
             inputs["order of the tables"] = digest_of(json.dumps(list(self.project.tables)))
         if agent.model is not None:
-            inputs[f"model {agent.model.name}"] = _model_digest(agent.model)
+            inputs[f"model {agent.model.name}"] = self._model_digest(agent.model.name)
         for one in chosen:
             if one.section.kind == "template":
                 text = self.project.templates[one.section.name]
                 inputs[text.file] = self.digests[text.file]
         return inputs
+
+    def _model_digest(self, name: str) -> str:
+        if name not in self._model_digests:
+            self._model_digests[name] = _model_digest(self.project.config.models[name])
+        return self._model_digests[name]
 
     @property
     def tokenizers(self) -> Collection[Tokenizer]:
@@ -273,7 +270,7 @@ def _model_digest(model: Model) -> str:
 
 def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compiler) -> Artifact:
     facts = {
-        fact.id: FactRecord(file=fact.file, line=fact.line, level=fact.level, values=record_values(fact.values))
+        fact.id: FactRecord(fact.file, fact.line, fact.level, record_values(fact.values))
         for table in project.tables.values()
         for fact in table.facts
     }
@@ -288,6 +285,9 @@ def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compile
     )
 
 
+_json = json.JSONEncoder(default=str).encode
+
+
 def _readers(project: Project, entries: Iterable[Entry], drafter: Drafter) -> Iterable[Reader]:
     """The examples with what they rest on, as the prompts that hold them say."""
     facts: dict[str, set[str]] = {}
@@ -296,9 +296,7 @@ def _readers(project: Project, entries: Iterable[Entry], drafter: Drafter) -> It
             if segment.kind == "example":
                 facts.setdefault(segment.facts[0].removeprefix("example:"), set()).update(segment.facts[1:])
     for example in project.examples:
-        digest = digest_of(
-            json.dumps([example.user.source, example.assistant.source, example.tags, example.agents], default=str)
-        )
+        digest = digest_of(_json([example.user.source, example.assistant.source, example.tags, example.agents]))
         yield Reader(
             kind="example",
             id=example.id,

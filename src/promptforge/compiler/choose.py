@@ -1,7 +1,7 @@
 """The third stage: which facts and examples each section of an agent holds, and which its model may not see."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from promptforge.model import (
     LEVELS,
@@ -22,8 +22,7 @@ from promptforge.source import Diagnostic, Span
 __all__ = ["Chooser", "Chosen", "clearance_of", "leak"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(NamedTuple):
     """What a section holds, before the budget."""
 
     section: Section
@@ -66,11 +65,12 @@ class _Path:
 
     def __init__(self, table: Table, steps: Sequence[str], tables: Mapping[str, Table]) -> None:
         self.positions: dict[object, list[int]] = {}
-        self.through: list[tuple[Fact, ...]] = []
+        self.through: dict[int, tuple[Fact, ...]] = {}
         kind = _kind_at(table, steps, tables)
         for position, fact in enumerate(table.facts):
             values, through = _follow(fact, table, steps, tables)
-            self.through.append(through)
+            if through:
+                self.through[position] = through
             for value in values:
                 found = self.positions.setdefault(canonical(value, kind), [])
                 if not found or found[-1] != position:
@@ -111,7 +111,11 @@ class Chooser:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._paths: dict[tuple[str, tuple[str, ...]], _Path] = {}
-        self._columns_of: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._highest = {t.name: max((LEVELS[f.level] for f in t.facts), default=0) for t in project.tables.values()}
+        """By table the level of its most sensitive fact."""
+        self._sets: dict[tuple[str, ...], int] = {}
+        """The sets of columns that facts have, numbered."""
+        self._columns_of: dict[str, dict[str, int]] = {}
         self._defaults: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._examples: dict[str, list[Example]] = {}
         for example in project.examples:
@@ -149,7 +153,7 @@ class Chooser:
         allowed = LEVELS[clearance]
         paths = [self._path(table, c.path) for c in section.where if len(c.path) > 1]
         facts = [table.facts[position] for position in positions]
-        if not paths and all(LEVELS[fact.level] <= allowed for fact in facts):
+        if not paths and (self._highest[table.name] <= allowed or all(LEVELS[f.level] <= allowed for f in facts)):
             columns = section.columns or self._default_columns(table, facts)
             filtered = len(table.facts) - len(facts)
             return Chosen(section=section, facts=tuple(facts), columns=columns, filtered=filtered)
@@ -171,7 +175,7 @@ class Chooser:
         allowed = LEVELS[clearance]
         for position in positions:
             fact = table.facts[position]
-            passed = tuple(other for path in paths for other in path.through[position])
+            passed = tuple(other for path in paths for other in path.through.get(position, ()))
             secret = next((f for f in (fact, *passed) if LEVELS[f.level] > allowed), None)
             if secret is None:
                 facts.append(fact)
@@ -197,7 +201,9 @@ class Chooser:
         try:
             key = (table.name, *dict.fromkeys([sets[fact.key] for fact in facts]))
         except KeyError:
-            sets.update((fact.key, _set_columns(fact)) for fact in facts)
+            for fact in facts:
+                if fact.key not in sets:
+                    sets[fact.key] = self._sets.setdefault(_set_columns(fact), len(self._sets))
             key = (table.name, *dict.fromkeys([sets[fact.key] for fact in facts]))
         known = self._defaults.get(key)
         if known is None:
@@ -212,9 +218,10 @@ class Chooser:
 
     def matching(self, table: Table, where: Sequence[Condition]) -> Sequence[int]:
         """Positions of the facts that match every condition, in order."""
-        if len(where) == 1 and not where[0].negate and len(where[0].values) == 1:
+        if len(where) == 1 and not where[0].negate:
             path = self._path(table, where[0].path)
-            return path.positions.get(canonical(where[0].values[0], path.kind), ())
+            found = [path.positions.get(canonical(value, path.kind), ()) for value in where[0].values]
+            return found[0] if len(found) == 1 else sorted({position for some in found for position in some})
         kept: set[int] | None = None
         for condition in where:
             path = self._path(table, condition.path)

@@ -165,20 +165,21 @@ def _assemble(draft: Draft, kept: Sequence[int]) -> tuple[str, tuple[tuple[str, 
     messages: list[tuple[str, str]] = []
     at, line = 0, 1
     for number, (part, many) in enumerate(zip(draft.parts, kept, strict=True)):
-        gap = _gap(_tail(texts))
-        for piece in _pieces(part, many):
-            end = at + len(gap) + piece.size
-            segments.append(_segment(0, at, end, line + len(gap), number, piece))
-            texts.append(gap + piece.text if gap else piece.text)
-            at = end
-            line += len(gap) + piece.breaks
-            gap = ""
+        if pieces := _pieces(part, many):
+            texts.append(gap := _gap(_tail(texts)))
+            start, at, line = at, at + len(gap), line + len(gap)
+            for piece in pieces:
+                at += piece.size
+                segments.append(_segment(0, start, at, line, number, piece))
+                texts.append(piece.text)
+                start, line = at, line + piece.breaks
         if part.as_messages:
             for item in part.items[:many]:
                 for role, piece in zip(("user", "assistant"), item, strict=True):
                     messages.append((role, piece.text))
                     segments.append(_segment(len(messages), 0, piece.size, 1, number, piece))
-    segments.sort(key=lambda segment: segment[:2])  # messages may stand before a part of the system prompt
+    if messages:  # they may stand before a part of the system prompt
+        segments.sort(key=lambda segment: segment[:2])
     return "".join(texts), tuple(messages), tuple(segments)
 
 

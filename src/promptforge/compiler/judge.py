@@ -46,8 +46,10 @@ def _place(loaded: Loaded) -> Place:
 
 
 def _forms(table: Table, place: Place) -> Iterator[Diagnostic]:
-    typed = [(c, about.kind) for c, about in table.columns.items() if about.kind not in ("any", "text")]
-    texts = [c for c, about in table.columns.items() if about.kind == "text"]
+    present = set().union(*[fact.values for fact in table.facts])
+    columns = [(column, about.kind) for column, about in table.columns.items() if column in present]
+    typed = [(column, kind) for column, kind in columns if kind not in ("any", "text")]
+    texts = [column for column, kind in columns if kind == "text"]
     for fact in table.facts:
         values = fact.values
         for column, kind in typed:
@@ -80,14 +82,17 @@ def _references(table: Table, tables: Mapping[str, Table], place: Place) -> Iter
         if target is not None and target.partial:
             continue  # what it names may stand in a file that could not be read
         known = target.by_key if target else {}
+        hints: dict[str, str] = {}  # to look for a like word takes long, and a wrong one stands in many facts
         for fact in table.facts:
             value = fact.values.get(column)
             if value is None or (value.__class__ is str and value in known):
                 continue
             for one in value if isinstance(value, list) else [value]:
-                if written(one) not in known:
-                    hint = did_you_mean(written(one), known) or f"add it to a table '{target_name}'"
-                    message = f"no '{written(one)}' in {target_name}"
+                name = written(one)
+                if name not in known:
+                    if name not in hints:
+                        hints[name] = did_you_mean(name, known) or f"add it to a table '{target_name}'"
+                    hint, message = hints[name], f"no '{name}' in {target_name}"
                     yield Diagnostic(code="PF301", span=place(fact, column), message=message, hint=hint)
 
 
@@ -282,12 +287,11 @@ _INSTRUCTS = "PF520"
 def _secrets_in_texts(loaded: Loaded) -> Iterator[Diagnostic]:
     """Personas, titles and examples. They are there to instruct a model, so that is not held against them."""
     config = (loaded.config,) if loaded.config else ()
-    for document in (*config, *loaded.agents.values(), *loaded.fewshot.values()):
-        if suspicious(document.text, orders=False):
-            for path, value in _texts(document.data, ()):
-                for finding in scan(value, name=str(path[-1])):
-                    if finding.code != _INSTRUCTS:
-                        yield _finding(document, path, value, finding)
+    for document in _suspects([*config, *loaded.agents.values(), *loaded.fewshot.values()]):
+        for path, value in _texts(document.data, ()):
+            for finding in scan(value, name=str(path[-1])):
+                if finding.code != _INSTRUCTS:
+                    yield _finding(document, path, value, finding)
     for text in loaded.templates.values():
         for finding in scan(text.source, name="template"):
             if finding.code != _INSTRUCTS:
@@ -295,6 +299,17 @@ def _secrets_in_texts(loaded: Loaded) -> Iterator[Diagnostic]:
                 column = finding.start - text.source.rfind("\n", 0, finding.start)
                 span = Span(file=text.file, line=line, column=column, length=max(1, finding.end - finding.start))
                 yield Diagnostic(code=finding.code, span=span, message=finding.message, hint=finding.hint)
+
+
+_AT_ONCE = 64
+
+
+def _suspects(documents: Sequence[Document]) -> Iterator[Document]:
+    """The documents that may hold a secret. Many small files are looked at as one, which mostly clears them all."""
+    for start in range(0, len(documents), _AT_ONCE):
+        some = documents[start : start + _AT_ONCE]
+        if suspicious(" \n".join([document.text for document in some]), orders=False):
+            yield from (document for document in some if suspicious(document.text, orders=False))
 
 
 def _texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:

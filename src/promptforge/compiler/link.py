@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -221,7 +220,7 @@ class _Linker:
         if "sections" in data:
             sections = self.sections(document, ("sections",), form)
         else:
-            sections = tuple(replace(s, form=s.form or form) for s in self.default_sections())
+            sections = tuple(s._replace(form=s.form or form) for s in self.default_sections())
         return Agent(
             name=data["name"],
             role=data.get("role"),

@@ -7,7 +7,7 @@ word, so no text, however made, costs more than time in proportion to its length
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "ACCOUNTS",
@@ -76,8 +76,7 @@ def _words(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """A secret or an instruction, wherever it stands in a text."""
 
     code: str
@@ -97,8 +96,7 @@ class Rule:
     """The judgement of `compiler.scan` that the match must also pass."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """A column that is there to hold a secret, known by its name."""
 
     code: str

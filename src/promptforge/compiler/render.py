@@ -1,8 +1,7 @@
 """The fourth stage: what was chosen, as text. Every piece of text keeps its source and the facts it rests on."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptforge.compiler.choose import Chosen, leak
@@ -10,13 +9,18 @@ from promptforge.compiler.rows import FORMS
 from promptforge.compiler.scan import neutralise
 from promptforge.document import Document
 from promptforge.files import digest_of
-from promptforge.model import LEVELS, Agent, Cut, Example, Fact, Project, Rendered, Text, written
+from promptforge.model import LEVELS, Agent, Cut, Example, Fact, Project, Rendered, Section, Text, written
 from promptforge.source import Diagnostic, Span
 
 if TYPE_CHECKING:
     from promptforge.text import Renderer, TextError
 
 __all__ = ["Draft", "Drafter", "Part", "Piece", "Reading"]
+
+
+_BREAK = "\n"
+_LABELS = {"message": ("", ""), "first text": ("Q: ", "A: "), "text": ("\nQ: ", "A: ")}
+"""What stands before a question and an answer."""
 
 
 class Piece(NamedTuple):
@@ -42,8 +46,7 @@ def _piece(text: str, kind: str, file: str, line: int, step: int, facts: tuple[s
     return Piece(text, kind, file, line, step, facts, size, text.count("\n"), lead)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """A section as text: what goes only together is one item."""
 
     heading: Piece | None = None
@@ -56,8 +59,7 @@ class Part:
     cuts: tuple[Cut, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(NamedTuple):
     """An agent's prompt before the budget: one part a section."""
 
     parts: tuple[Part, ...]
@@ -80,6 +82,7 @@ class Drafter:
     def __init__(self, project: Project, documents: Mapping[str, Document]) -> None:
         self._project = project
         self._documents = documents
+        self._headings: dict[tuple[object, ...], Piece] = {}
         self._rows: dict[tuple[str, tuple[str, ...], str], dict[str, tuple[Piece]]] = {}
         self._texts: dict[int, Rendered | TextError] = {}
         self._reads: dict[int, dict[str, None]] = {}
@@ -96,7 +99,8 @@ class Drafter:
                     parts.append(_persona(agent))
                 case "table":
                     parts.append(self._table(one))
-                    self._warn_if_empty(one, agent, found)
+                    if not one.facts:
+                        self._warn_if_empty(one, agent, found)
                 case "template":
                     part, failed = self._template(agent, one, clearance, found)
                     broken |= failed
@@ -110,7 +114,7 @@ class Drafter:
     def _warn_if_empty(self, chosen: Chosen, agent: Agent, found: list[Diagnostic]) -> None:
         section = chosen.section
         table = self._project.tables[section.name]
-        if chosen.facts or table.partial or not (section.path or table.facts):
+        if table.partial or not (section.path or table.facts):
             return  # a table with no facts is no surprise among the default sections
         if section.required and not chosen.cuts and chosen.filtered < len(table.facts):
             return  # its facts are above the clearance, and that was an error
@@ -131,24 +135,38 @@ class Drafter:
             return Part(cuts=chosen.cuts)
         table = self._project.tables[section.name]
         columns, form = chosen.columns, section.form or "markdown"
-        known = self._rows.setdefault((table.name, columns, form), {})
-        make = FORMS[form][1]
+        known = self._rows.get((table.name, columns, form))
+        if known is None:
+            known = self._rows[table.name, columns, form] = {}
         items: list[tuple[Piece, ...]] = []
         for fact in chosen.facts:
             row = known.get(fact.key)
             if row is None:
-                row = known[fact.key] = (_piece(make(fact, columns), "row", fact.file, fact.line, 0, (fact.id,)),)
+                text = FORMS[form][1](fact, columns)
+                row = known[fact.key] = (_piece(text, "row", fact.file, fact.line, 0, (fact.id,)),)
             items.append(row)
-        names = [row[0].facts[0] for row in items]
+        names = tuple([row[0].facts[0] for row in items])
         if chosen.through:
             pairs = zip(items, chosen.through, strict=True)
             items = [(row[0]._replace(facts=(*row[0].facts, *through)),) for row, through in pairs]
         # The default columns are those of all chosen facts, so the heading rests on every one of them.
-        rests_on: tuple[str, ...] = () if section.columns else tuple(names)
-        title = neutralise(" ".join((section.title or table.name).split()))
-        text = f"## {title}\n{FORMS[form][0](columns)}"
-        heading = _piece(text, "heading", section.file, section.line, 0, rests_on)
-        return Part(heading=heading, items=tuple(items), names=tuple(names), cuts=chosen.cuts)
+        rests_on = () if section.columns else names
+        heading = self._heading(section, section.title or table.name, FORMS[form][0], columns, rests_on)
+        return Part(heading=heading, items=tuple(items), names=names, cuts=chosen.cuts)
+
+    def _heading(
+        self,
+        section: Section,
+        title: str,
+        head: Callable[[Sequence[str]], str],
+        columns: Sequence[str],
+        facts: tuple[str, ...],
+    ) -> Piece:
+        known = self._headings.get((title, head, columns))
+        if known is None:
+            text = f"## {neutralise(' '.join(title.split()))}\n{head(columns)}"
+            known = self._headings[title, head, columns] = _piece(text, "heading", "", 0, 0, ())
+        return Piece(known.text, "heading", section.file, section.line, 0, facts, known.size, known.breaks, 0)
 
     # --- texts
 
@@ -205,8 +223,7 @@ class Drafter:
             names.append(f"example:{example.id}")
         heading = None
         if items and section.form != "messages":
-            title = neutralise(" ".join((section.title or "Examples").split()))
-            heading = _piece(f"## {title}\n", "heading", section.file, section.line, 0, ())
+            heading = self._heading(section, section.title or "Examples", _no_columns, (), ())
         part = Part(
             heading=heading,
             items=tuple(items),
@@ -223,18 +240,19 @@ class Drafter:
 
     def _pieces(self, example: Example, pair: "tuple[Rendered, Rendered]", form: str) -> tuple[Piece, ...]:
         pieces = []
-        labels = {"message": ("", ""), "first text": ("Q: ", "A: "), "text": ("\nQ: ", "A: ")}[form]
+        own: tuple[str, ...] = (f"example:{example.id}",)
         ending = "" if form == "message" else "\n"
-        for rendered, text, label in zip(pair, (example.user, example.assistant), labels, strict=True):
-            body = rendered.text.strip("\n")
-            facts = tuple(dict.fromkeys((*(f.id for f in rendered.seen), *rendered.reads)))
+        for rendered, text, label in zip(pair, (example.user, example.assistant), _LABELS[form], strict=True):
+            body = rendered.text
             first, step = self._start(text)
-            if rendered.text.count("\n") != text.source.count("\n"):
+            if body is not text.source and body.count("\n") != text.source.count("\n"):
                 step = 0
-            first += step * (len(rendered.text) - len(rendered.text.lstrip("\n")))
-            pieces.append(
-                _piece(f"{label}{body}{ending}", "example", text.file, first, step, (f"example:{example.id}", *facts))
-            )
+            if body[:1] == "\n":
+                first += step * (len(body) - len(body.lstrip("\n")))
+            facts = own
+            if rendered.seen or rendered.reads:
+                facts = (*own, *dict.fromkeys((*[f.id for f in rendered.seen], *rendered.reads)))
+            pieces.append(_piece(f"{label}{body.strip(_BREAK)}{ending}", "example", text.file, first, step, facts))
         return tuple(pieces)
 
     def _start(self, text: Text) -> tuple[int, int]:
@@ -313,6 +331,10 @@ class Drafter:
         template = self._project.templates.get(problem.template)
         place = self._place(template or text, problem.line)
         return Diagnostic(code=problem.code, span=place, message=problem.message, hint=problem.hint)
+
+
+def _no_columns(columns: Sequence[str]) -> str:
+    return ""
 
 
 def _persona(agent: Agent) -> Part:

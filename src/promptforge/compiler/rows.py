@@ -10,6 +10,7 @@ from promptforge.model import Fact, written
 __all__ = ["FORMS"]
 
 _SPECIAL = re.compile(r"[<\[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]")
+_SPECIAL_IN_MARKDOWN = re.compile(r"[|`<\[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]")
 _BREAKS = re.compile(r"\s*[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _PIPE = re.compile(r"(\\*)\|")
 
@@ -36,8 +37,10 @@ def _markdown_head(columns: Sequence[str]) -> str:
 
 
 def _markdown_row(fact: Fact, columns: Sequence[str]) -> str:
-    values = fact.values
-    return f"| {' | '.join([_markdown_cell(values.get(column)) for column in columns])} |\n"
+    cells = [v if v.__class__ is str else written(v) for v in map(fact.values.get, columns)]
+    if _SPECIAL_IN_MARKDOWN.search("".join(cells)):
+        cells = [_markdown_cell(cell) for cell in cells]
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _csv_cell(value: object) -> str:

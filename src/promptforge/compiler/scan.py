@@ -8,8 +8,8 @@ that YAML folds over lines, and can be searched for several words at once from t
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from promptforge.compiler.injections import INSTRUCTIONS, MARKERS, UNSEEN
 from promptforge.compiler.patterns import COLUMNS, PRIVATE_NEARBY, PUBLIC_NEARBY, SECRETS, WIREGUARD, Column, Rule
@@ -18,8 +18,7 @@ from promptforge.compiler.proofs import COLUMN_PROOFS, PROOFS, is_elsewhere
 __all__ = ["Finding", "neutralise", "scan", "suspicious"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing in a text that must not reach a prompt."""
 
     code: str
@@ -48,8 +47,7 @@ def _skeleton(text: bytes) -> bytes:
     return text.lower().translate(_READ_AS, _LEFT_OUT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
+class _Search(NamedTuple):
     """The needs with one rarest letter, searched for together."""
 
     hop: re.Pattern[bytes]

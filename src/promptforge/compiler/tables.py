@@ -253,6 +253,8 @@ def _fill(
 ) -> dict[str, Any]:
     """The values of a fact with the mapping's key, the file's defaults and the key's defaults filled in."""
     values = raw.values
+    if not (raw.in_mapping or raw.defaults or defaults):
+        return values
     if raw.in_mapping:
         at = str(raw.at)
         if len(key) == 1 and key[0] not in values:
@@ -277,6 +279,8 @@ def _fact(
 ) -> Fact | None:
     parts = [written(values.get(column)) for column in key]
     for column, part in zip(key, parts, strict=True):
+        if part and values[column].__class__ is str:
+            continue
         several = isinstance(values.get(column), (list, dict))
         if not part or several:
             message = f"a fact of '{name}' has no '{column}', which is its key"

@@ -18,7 +18,8 @@ def conditions(
     kept = []
     for name, wanted in where.items():
         steps = tuple(name.split("."))
-        problems = list(_problems(tables, document, (*path, name), tables[table], steps))
+        known = len(steps) == 1 and name in tables[table].columns
+        problems = [] if known else list(_problems(tables, document, (*path, name), tables[table], steps))
         found += [problem for problem in problems if problem is not None]
         if problems:
             continue
