@@ -38,7 +38,9 @@ COMMAND = (sys.executable, "-m", "promptforge")
 def make_project(root: Path, base_url: str, cases: int) -> Path:
     """A house with one agent, one model at `base_url`, and a suite of so many written cases."""
     model = f"{{backend: compatible, base_url: '{base_url}', model: mock, tier: local, params: {{temperature: 0}}}}"
-    ports = "".join(f"  - {{host: mini, port: {4000 + n}, codename: P{n}, service: Service {n}}}\n" for n in range(PORTS))
+    ports = "".join(
+        f"  - {{host: mini, port: {4000 + n}, codename: P{n}, service: Service {n}}}\n" for n in range(PORTS)
+    )
     asked = "".join(_case(number) for number in range(cases))
     files = {
         "promptforge.yaml": f"name: hut\nmodels:\n  local: {model}\nlimits: {{bench: {{requests: 1000000}}}}\n",
@@ -180,7 +182,9 @@ def compare(folder: Path, latency_ms: float, chosen: argparse.Namespace) -> None
                 spans[name].append(counted["span_s"])
     ideal = chosen.cases / chosen.at_once * latency_ms / 1000
     print(f"\n{chosen.cases} cases, {chosen.at_once} at once, {latency_ms:g} ms each: at best {ideal:.3f} s")
-    print(f"{'':18}{'wall s':>8}{'worst':>7}{'span s':>8}{'/best':>7}{'/raw':>6}{'cpu ms/req':>11}{'MB':>6}{'ten: s':>8}")
+    print(
+        f"{'':18}{'wall s':>8}{'worst':>7}{'span s':>8}{'/best':>7}{'/raw':>6}{'cpu ms/req':>11}{'MB':>6}{'ten: s':>8}"
+    )
     for name, costs in found.items():
         wall = statistics.median(cost.wall_s for cost in costs)
         ratio = statistics.median(a.wall_s / b.wall_s for a, b in zip(costs, found["raw asyncio"], strict=True))

@@ -15,11 +15,14 @@ from promptforge.model import Fact, Table, written
 __all__ = ["Value", "names_of", "values_of"]
 
 _BOOKKEEPING = frozenset(["verified", "sensitivity", "tags"])
-_DUMB = frozenset(["yes", "no", "true", "false", "off", "none", "unknown", "never", "always", "daily", "weekly", "monthly"])
+_DUMB = frozenset(["yes", "no", "true", "false", "off", "none", "unknown", "never", "always", "daily", "weekly"])
 """Words that tell nothing of a fact, even where only one fact says them."""
 _TIME = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
 _SHORT_TEXT = re.compile(r"[\w\s()+./:-]{8,40}")
-_QUOTED, _QUOTED_STRICT = (5, 3), (4, 2)
+_PROPER = re.compile(r"[^\W\d_a-z][^\W\d_]{3,}(?:'[^\W\d_]{2,})?|[^\W\d_]'[^\W\d_]{3,}")
+_NAME_WORDS = 4
+"""A value of more words is a sentence, not a name."""
+_QUOTED, _QUOTED_STRICT = (5, 3), (4, 1)
 """A quotation of a longer text: so many words in a row, and how many of them have four letters or more."""
 
 
@@ -148,6 +151,8 @@ def _of_number(number: Decimal, strict: bool) -> Iterator[Name]:
         yield "number", number
     yield "decimal", number
     yield "amount", number
+    if whole and number >= 10_000_000:
+        yield "run", str(int(number))  # 7781-2290
 
 
 def _of_words(value: Value, strict: bool) -> Iterator[Name]:
@@ -165,6 +170,9 @@ def _of_words(value: Value, strict: bool) -> Iterator[Name]:
     if _SHORT_TEXT.fullmatch(text) and len(run) >= 8 and sum(char.isdigit() for char in run) >= 6:
         yield "run", run
     yield from _inside(text)
+    if strict and 2 <= len(words) <= _NAME_WORDS:
+        parts = (word for word in _PROPER.findall(text) if word.lower() not in _DUMB)
+        yield from (("words", tokens(word)) for word in parts)  # a first name, a surname
     yield from (("words", part) for one in spelled[:2] for part in _quotations(one, strict))
 
 

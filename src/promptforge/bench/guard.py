@@ -7,6 +7,7 @@ no reference explains: a persona or a question that quotes a private address by 
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from promptforge.backends.base import Answer, Backend, BackendError, Request
 from promptforge.bench.giveaways import names_of, values_of
@@ -73,15 +74,16 @@ class Guard:
         known = (v.text for table, f in _facts(tables) if LEVELS[f.level] <= allowed for v in values_of(f, table))
         for name in list(self._found(Look(f" {BREAK} ".join(known)))):
             self._secrets.pop(name, None)
+            if name[0] == "words" and isinstance(name[1], tuple):
+                self._secrets.pop(("words", ("".join(name[1]),)), None)
 
     def _index(self) -> None:
-        self._starts: dict[str, list[tuple[str, ...]]] = {}
-        self._runs = []
+        self._lengths: dict[str, set[int]] = {}
+        """Of runs of words, by their first word."""
+        self._runs = {len(str(what)) for kind, what in self._secrets if kind == "run"}
         for kind, what in self._secrets:
             if kind == "words" and isinstance(what, tuple):
-                self._starts.setdefault(what[0], []).append(what)
-            elif kind == "run":
-                self._runs.append(str(what))
+                self._lengths.setdefault(what[0], set()).add(len(what))
 
     def find(self, texts: Iterable[str]) -> str:
         """The id of a fact above the clearance whose value one of the texts holds, or nothing."""
@@ -96,9 +98,8 @@ class Guard:
         return ""
 
     def _found(self, look: Look) -> Iterator[Name]:
-        yield from (name for name in look.names() if name in self._secrets)
-        yield from look.words(self._starts)
-        yield from (("run", run) for run in self._runs if look.holds(run))
+        named = (look.names(), look.words(self._lengths), look.runs(self._runs))
+        yield from (name for name in chain(*named) if name in self._secrets)
 
 
 def _facts(tables: Tables) -> Iterator[tuple[Table, Fact]]:

@@ -5,7 +5,7 @@ from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from promptforge.backends.base import Answer, ToolCall, Usage
-from promptforge.bench.results import Arm, CaseRecord, Held, Reply, Run, Score
+from promptforge.bench.results import Arm, CaseRecord, Held, Judgement, Reply, Run, Score
 
 __all__ = ["plain_run", "read_run"]
 
@@ -52,21 +52,29 @@ def _plain_value(value: Any) -> Any:
     return _plain(value)
 
 
+_LISTS = ("record", "arms", "cases", "replies", "judgements")
+
+
 def read_run(body: Mapping[str, Any]) -> Run:
     """A run from plain data. Raises ValueError when it is damaged or of another version."""
     if body.get("record") != RECORD_VERSION:
         raise ValueError("the run was kept by another version of promptforge")
     try:
         arms = tuple(Arm(**arm) for arm in body["arms"])
-        rest = {key: value for key, value in body.items() if key not in ("record", "arms", "cases", "replies")}
+        rest = {key: value for key, value in body.items() if key not in _LISTS}
         return Run(
             **{key: _tuples(value) for key, value in rest.items()},
             arms=arms,
             cases=tuple(_case(case) for case in body["cases"]),
             replies=tuple(_reply(reply, arms) for reply in body["replies"]),
+            judgements=tuple(_judgement(one) for one in body.get("judgements", ())),
         )
     except (KeyError, TypeError, IndexError) as problem:
         raise ValueError(f"the run is damaged: {problem!r}") from problem
+
+
+def _judgement(raw: Mapping[str, Any]) -> Judgement:
+    return Judgement(**{**raw, "before": Arm(**raw["before"]), "after": Arm(**raw["after"])})
 
 
 def _tuples(value: Any) -> Any:

@@ -6,8 +6,8 @@ was answered is kept, and what was not is said to be unanswered: never a score o
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ LONGEST_WAIT_S = 120.0
 GIVE_UP_AFTER = 3
 """So many requests in a row without an answer, and nothing more is sent to that model."""
 _LOOK_S = 0.2
-"""How often an interrupt and the time budget are looked for."""
+"""How often an interrupt, the time budget and what has come are looked for."""
 _HOPELESS = frozenset(["no_key", "auth", "not_found", "not_http"])
 """What will not change from one request to the next."""
 
@@ -110,10 +110,12 @@ def execute(
     now: Callable[[], str],
     stop: threading.Event,
     progress: Progress | None = None,
+    arrived: Callable[[Job, Outcome], object] = lambda job, outcome: None,
 ) -> tuple[dict[str, Outcome], str]:
     """The outcome of each job by its identity, and why the run was cut short, or nothing.
 
     `known` are the outcomes of earlier runs. Setting `stop` ends it after the requests in flight are given up.
+    `arrived` is told of each outcome that comes, in this thread, while it waits for the others.
     """
     outcomes: dict[str, Outcome] = {}
     waiting: dict[str, Job] = {}
@@ -127,7 +129,7 @@ def execute(
     progress = progress or Progress()
     progress.total += len(waiting) + len(known)
     progress.inherited += len(known)
-    sender = _Sender(targets, answers, run, limits, now, stop, progress, outcomes)
+    sender = _Sender(targets, answers, run, limits, now, stop, progress, outcomes, arrived)
     sender.send(list(waiting.values()))
     for identity in waiting:
         if identity not in outcomes:
@@ -135,26 +137,27 @@ def execute(
     return outcomes, progress.stopped
 
 
+@dataclass(slots=True)
 class _Sender:
     """What the threads of one run share."""
 
-    def __init__(
-        self,
-        targets: Mapping[str, Target],
-        answers: Answers,
-        run: str,
-        limits: Limits,
-        now: Callable[[], str],
-        stop: threading.Event,
-        progress: Progress,
-        outcomes: dict[str, Outcome],
-    ) -> None:
-        self.targets, self.answers, self.run, self.limits = targets, answers, run, limits
-        self.now, self.stop, self.progress, self.outcomes = now, stop, progress, outcomes
-        self.lock = threading.Lock()
-        self.halt = threading.Event()
-        """Nothing more is to be sent: a budget, an interrupt, or a failure of our own."""
-        self.problem: BaseException | None = None
+    targets: Mapping[str, Target]
+    answers: Answers
+    run: str
+    limits: Limits
+    now: Callable[[], str]
+    stop: threading.Event
+    progress: Progress
+    outcomes: dict[str, Outcome]
+    arrived: Callable[[Job, Outcome], object]
+    news: deque[tuple[Job, Outcome]] = field(default_factory=deque)
+    """What came of requests, until it is passed on: some at a time, since to wake for each one costs more."""
+    bell: threading.Event = field(default_factory=threading.Event)
+    """Rung when the first request is answered, and when a thread has ended."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    halt: threading.Event = field(default_factory=threading.Event)
+    """Nothing more is to be sent: a budget, an interrupt, or a failure of our own."""
+    problem: BaseException | None = None
 
     def send(self, jobs: Sequence[Job]) -> None:
         by_model: dict[str, list[Job]] = {}
@@ -167,57 +170,39 @@ class _Sender:
             raise self.problem
 
     def _send_to(self, target: Target, jobs: Sequence[Job]) -> None:
-        line = _Line(target, self)
-        rest = iter(jobs)
-        taken = threading.Lock()
-
-        def work() -> None:
-            while not (self.halt.is_set() or line.over):
-                with taken:
-                    job = next(rest, None)
-                if job is None:
-                    return
-                line.ask(job)
-
+        line = _Line(target, self, jobs)
         threads = min(target.most or target.concurrency, len(jobs))
-        pool = ThreadPoolExecutor(threads, thread_name_prefix=target.model)
         try:
             # The first is alone: it loads the model, fills the cache, and tells whether there is anybody at all.
-            lanes = [pool.submit(work)]
-            self._wait(lanes, line.begun, target.head_start_s)
-            lanes += [pool.submit(work) for _ in range(threads - 1)]
-            self._wait(lanes)
+            line.start(1)
+            self._hear(lambda: line.begun or not line.busy, target.head_start_s)
+            line.start(threads - 1)
+            self._hear(lambda: not line.busy)
         except BaseException:  # a second interrupt, or a mistake of ours: nobody waits for what is in flight
             self._stop_for("interrupted")
             self.stop.set()
             raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for job in rest if line.over else ():
+        for job in line.rest if line.over else ():
             # The outcome of those that were not sent is the reason why.
             self.outcomes[job.identity] = replace(line.last, message=f"not sent: {line.last.message}")
             self.progress.failed += 1
 
-    def _wait(
-        self, lanes: Sequence["Future[None]"], event: threading.Event | None = None, most_s: float | None = None
-    ) -> None:
-        """Until the lanes are done, or the event is set; an interrupt and the time budget are seen meanwhile."""
-        until = None if most_s is None else time.monotonic() + most_s
-        while True:
-            for lane in lanes:
-                if lane.done():
-                    lane.result()  # what it raised ends the run
-            left_s = _LOOK_S if until is None else min(_LOOK_S, until - time.monotonic())
-            if left_s <= 0 or all(lane.done() for lane in lanes) or (event and event.is_set()):
-                return
-            if event:
-                event.wait(left_s)
-            else:
-                wait(lanes, timeout=left_s, return_when=FIRST_EXCEPTION)
+    def _hear(self, over: Callable[[], bool], most_s: float | None = None) -> None:
+        """Pass on what comes until it is over; an interrupt and the time budget are seen meanwhile."""
+        until = float("inf") if most_s is None else time.monotonic() + most_s
+        while not over() and (left_s := until - time.monotonic()) > 0:
+            self.bell.wait(min(_LOOK_S, left_s))
+            self.bell.clear()
+            self._pass_on()
             if self.stop.is_set():
                 self._stop_for("interrupted")
             if self.out_of_time():
                 self.stop.set()  # nobody waits for what is in flight
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self.news:
+            self.arrived(*self.news.popleft())
 
     def _stop_for(self, reason: str) -> None:
         with self.lock:
@@ -241,14 +226,20 @@ class _Sender:
         if limits.usd is not None and progress.usd >= limits.usd:
             self._stop_for(f"the budget of ${limits.usd:g} is used up")
 
+    def fail(self, problem: BaseException) -> None:
+        """End the run with what went wrong."""
+        self.problem = self.problem or problem
+        self._stop_for(str(problem))
+        self.stop.set()
+
     def keep(self, job: Job, outcome: Outcome) -> None:
         """Write an answer down and count it; what cannot be written ends the run."""
         if outcome.answer is not None:
             try:
                 self.answers.put(job.identity, _body(outcome), run=self.run, at=outcome.at)
             except PromptforgeError as problem:
-                self.problem = problem
-                self._stop_for(problem.message)
+                self.fail(problem)
+        self.news.append((job, outcome))
         with self.lock:
             self.outcomes[job.identity] = outcome
             if outcome.answer is None:
@@ -263,24 +254,45 @@ class _Sender:
 class _Line:
     """The requests to one model."""
 
-    def __init__(self, target: Target, sender: _Sender) -> None:
+    def __init__(self, target: Target, sender: _Sender, jobs: Sequence[Job]) -> None:
         self.target, self.sender = target, sender
         self.pace = Pace(target.concurrency, most=target.most)
-        self.over = False
-        """Whether nothing more can be expected of it."""
+        self.rest = iter(jobs)
+        self.begun = self.over = False
+        """Whether something came of the first request; whether nothing more can be expected."""
         self.last = Outcome(state="failed")
-        self.begun = threading.Event()
-        """Set when something came of the first request."""
+        self.busy = 0
+        """How many threads are at work."""
         self._in_a_row = 0
+        self._lock = threading.Lock()
 
-    def ask(self, job: Job) -> None:
-        """One request with its retries; what comes of it is kept."""
+    def start(self, threads: int) -> None:
+        """So many more requests in flight at once. A thread that hangs does not keep the process alive."""
+        for _ in range(threads):
+            with self._lock:
+                self.busy += 1
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
         try:
-            self._ask(job)
+            while not (self.sender.halt.is_set() or self.over) and (job := self._next()) is not None:
+                self._ask(job)
+                if not self.begun:
+                    self.begun = True
+                    self.sender.bell.set()
+        except BaseException as problem:  # a mistake of ours: it is raised where the run was started
+            self.sender.fail(problem)
         finally:
-            self.begun.set()
+            with self._lock:
+                self.busy -= 1
+            self.sender.bell.set()
+
+    def _next(self) -> Job | None:
+        with self._lock:
+            return next(self.rest, None)
 
     def _ask(self, job: Job) -> None:
+        """One request with its retries; what comes of it is kept."""
         self.sender.check_limits()
         outcome = self._with_retries(job.request)
         if outcome is None:
@@ -386,8 +398,3 @@ def outcome_of(body: Mapping[str, Any], *, run: str, at: str) -> Outcome:
     calls = tuple(ToolCall(**call) for call in raw["tool_calls"])
     answer = Answer(**{**raw, "tool_calls": calls, "usage": Usage(**raw["usage"])})
     return Outcome(state=body["state"], answer=answer, cost_usd=body["cost_usd"], inherited=run, at=at)
-
-
-def unanswered(outcomes: Iterable[Outcome]) -> int:
-    """How many requests have no answer, though they could have one."""
-    return sum(1 for outcome in outcomes if outcome.state in ("failed", "timed_out"))

@@ -10,7 +10,7 @@ import html
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import unquote
@@ -89,18 +89,20 @@ class Look:
             yield from (("raw", word) for word in set(_RAW.findall(one.bare)))
             yield from (("exact", word) for word in set(_TOKEN.findall(one.usual)))
 
-    def words(self, starts: Mapping[str, Sequence[tuple[str, ...]]]) -> Iterator[Name]:
-        """Those runs of words that stand in it; they are given by their first word."""
+    def words(self, lengths: Mapping[str, Collection[int]]) -> Iterator[Name]:
+        """Every run of words in it that may be one of those looked for: by their first word, how long they are."""
         for one in self._readings:
             for stream in one.streams:
                 for at, word in enumerate(stream):
-                    for run in starts.get(word, ()):
-                        if stream[at : at + len(run)] == run:
-                            yield "words", run
+                    for length in lengths.get(word, ()):
+                        yield "words", stream[at : at + length]
 
-    def holds(self, run: str) -> bool:
-        """Whether these letters and digits stand in it one after another, whatever is between them."""
-        return any(run in one.joined for one in self._readings)
+    def runs(self, lengths: Collection[int]) -> Iterator[Name]:
+        """Every so many letters and digits that stand in it one after another, whatever is between them."""
+        for one in self._readings:
+            for length in lengths:
+                for at in range(len(one.joined) - length + 1):
+                    yield "run", one.joined[at : at + length]
 
 
 def _readings(text: str) -> Iterator[str]:

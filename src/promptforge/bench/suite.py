@@ -249,10 +249,9 @@ class _Reader:
             self._render((*at, n) if many else at, one, seen) for n, one in enumerate(value if many else [value])
         ]
         values = tuple(text.strip() for text, _ in rendered)
-        if kind == "regex" and not seen.failed:
-            if problem := pattern_problem(values[0]):
-                self._say("PF705", at, f"no valid regular expression: {problem}", "mend it, or use any: [...]")
-                seen.failed = True
+        if kind == "regex" and not seen.failed and (problem := pattern_problem(values[0])):
+            self._say("PF705", at, f"no valid regular expression: {problem}", "mend it, or use any: [...]")
+            seen.failed = True
         for number, text in enumerate(values):
             if not text and not seen.failed:
                 self._say("PF703", (*at, number) if many else at, f"'{kind}' expects an empty text", "name a value")

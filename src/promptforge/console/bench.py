@@ -10,6 +10,7 @@ from promptforge.bench.results import Run
 from promptforge.bench.run import Progress
 from promptforge.bench.verdicts import signed
 from promptforge.console.compare import arms_text, comparison_text
+from promptforge.console.judged import judgements_text
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.store import RunHead
 from promptforge.workbench.ablation import Worth
@@ -46,17 +47,27 @@ def plan_text(plan: Plan) -> str:
     lines = [opening(plan)]
     rows = [(f"  {model}", f"{count:,}", "requests") for model, count in estimate.by_model.items()]
     lines += columns(rows, right=(1,)).split("\n") if rows else []
-    lines.append(f"at most {estimate.input_tokens:,} tokens in, {estimate.output_tokens:,} out, {_dollars(estimate)}")
+    most = f"at most {estimate.input_tokens:,} tokens in, {estimate.output_tokens:,} out"
+    lines.append(f"{most}, {_dollars(estimate.usd)}")
+    lines += _judging(plan)
     lines += [f"note: {note}" for note in plan.notes]
     if estimate.over:
         lines.append(f"this needs --yes: {estimate.over}")
     return "\n".join(lines)
 
 
-def _dollars(estimate: Estimate) -> str:
-    if estimate.usd is None:
+def _dollars(usd: float | None) -> str:
+    if usd is None:
         return "at a cost that is not known: a model has no price in promptforge.yaml"
-    return f"${estimate.usd:.2f}" if estimate.usd else "free"
+    return f"${usd:.2f}" if usd else "free"
+
+
+def _judging(plan: Plan) -> "Iterator[str]":
+    judging = plan.estimate.judging
+    if plan.judge is not None and (judging.requests or judging.inherited):
+        known = f", {judging.inherited:,} inherited" if judging.inherited else ""
+        most = f"at most {plural(judging.requests, 'request')}{known}, {_dollars(judging.usd)}"
+        yield f"judged by {plan.judge.model.name}, apart: {most}"
 
 
 def plan_json(plan: Plan) -> dict[str, object]:
@@ -75,8 +86,21 @@ def plan_json(plan: Plan) -> dict[str, object]:
         "input_tokens": estimate.input_tokens,
         "output_tokens": estimate.output_tokens,
         "usd": estimate.usd,
+        "judge": _judging_json(plan),
         "over": estimate.over,
         "notes": list(plan.notes),
+    }
+
+
+def _judging_json(plan: Plan) -> dict[str, object] | None:
+    if plan.judge is None:
+        return None
+    judging = plan.estimate.judging
+    return {
+        "model": plan.judge.model.name,
+        "requests": judging.requests,
+        "inherited": judging.inherited,
+        "usd": judging.usd,
     }
 
 
@@ -109,6 +133,7 @@ def run_text(run: Run, found: Judged, estimate: Estimate, paint: Painter) -> str
     shown = [c for c in found.comparisons if not (found.worths and c.before.startswith("without "))]
     for comparison in shown:
         lines += ["", comparison_text(comparison, paint)]
+    lines += judgements_text(run, paint)
     lines += ["", f"run {run.id}; its page: promptforge report"]
     return "\n".join(lines)
 

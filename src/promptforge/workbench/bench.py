@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from promptforge.backends.base import Answer
 from promptforge.bench.plan import Job
 from promptforge.bench.record import plain_run
 from promptforge.bench.results import Reply, Run, Score
@@ -16,7 +17,9 @@ from promptforge.bench.score import score
 from promptforge.errors import InputError
 from promptforge.model import Model
 from promptforge.store import HISTORY, RunHead, Store
-from promptforge.workbench.planning import Plan, now_utc
+from promptforge.workbench.environment import now_utc
+from promptforge.workbench.judging import judged_by_rubric
+from promptforge.workbench.planning import Plan
 
 __all__ = ["bench", "head_of", "open_store"]
 
@@ -30,8 +33,9 @@ def bench(
     now: Callable[[], str] = now_utc,
 ) -> Run:
     """Send what is not known, score all of it, and keep the run. What was answered is kept whatever happens."""
-    started = now()
+    started, progress = now(), progress or Progress()
     run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
+    scores = _Scores(plan)
     outcomes, stopped = execute(
         plan.jobs,
         plan.targets,
@@ -42,6 +46,7 @@ def bench(
         now=now,
         stop=stop,
         progress=progress,
+        arrived=scores.of,
     )
     run = Run(
         id=run_id,
@@ -53,7 +58,7 @@ def bench(
         command=plan.asked.command or " ".join(sys.argv),
         arms=plan.arms,
         cases=plan.records,
-        replies=tuple(_replies(plan, outcomes)),
+        replies=tuple(_replies(plan, outcomes, scores)),
         repeats=plan.asked.repeats,
         notes=plan.notes,
         stopped=stopped,
@@ -62,20 +67,17 @@ def bench(
         private_values=plan.private_values,
         section_tokens=plan.section_tokens,
     )
+    if plan.judge is not None:
+        run = judged_by_rubric(
+            plan.judge, run, plan.jobs, store, limits=plan.asked.limits, now=now, stop=stop, progress=progress
+        )
     store.put_run(head_of(run), plain_run(run))
     return run
 
 
-def _replies(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterable[Reply]:
-    scored: dict[tuple[str, str, str], tuple[Outcome, Score | None]] = {}
+def _replies(plan: Plan, outcomes: Mapping[str, Outcome], scores: "_Scores") -> Iterable[Reply]:
     for job in plan.jobs:
-        outcome = outcomes[job.identity]
-        result = None
-        if outcome.answer is not None:
-            key = (job.identity, job.case.id, job.arm.revision)
-            if key not in scored:
-                scored[key] = _scored(plan, job, outcome)
-            outcome, result = scored[key]
+        outcome, result = scores.of(job, outcomes[job.identity])
         yield Reply(
             arm=job.arm,
             case=job.case.id,
@@ -92,14 +94,29 @@ def _replies(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterable[Reply]:
         )
 
 
-def _scored(plan: Plan, job: Job, outcome: Outcome) -> tuple[Outcome, Score | None]:
-    """The score of an answer; none, and a failure, where a pattern of the suite does not come to an end on it."""
-    known, cases = plan.scoring[job.arm.revision]
-    assert outcome.answer is not None
-    try:
-        return outcome, score(cases[job.case.id], outcome.answer, known)
-    except InputError as problem:
-        return replace(outcome, state="failed", fault="pattern", message=problem.message, hint=problem.hint), None
+class _Scores:
+    """The scores of a run: most are made while other answers are waited for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._scoring = plan.scoring
+        self._made: dict[tuple[str, str, str], tuple[Outcome, Score | None]] = {}
+
+    def of(self, job: Job, outcome: Outcome) -> tuple[Outcome, Score | None]:
+        """What came of a job, and its score where there is an answer."""
+        if outcome.answer is None:
+            return outcome, None
+        key = (job.identity, job.case.id, job.arm.revision)
+        if key not in self._made:
+            self._made[key] = self._scored(job, outcome, outcome.answer)
+        return self._made[key]
+
+    def _scored(self, job: Job, outcome: Outcome, answer: Answer) -> tuple[Outcome, Score | None]:
+        """None, and a failure, where a pattern of the suite does not come to an end on the answer."""
+        known, cases = self._scoring[job.arm.revision]
+        try:
+            return outcome, score(cases[job.case.id], answer, known)
+        except InputError as problem:
+            return replace(outcome, state="failed", fault="pattern", message=problem.message, hint=problem.hint), None
 
 
 def _described(model: Model, said: str) -> dict[str, Any]:

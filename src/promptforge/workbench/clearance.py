@@ -28,11 +28,11 @@ class Clearance:
         """The most sensitive level that a model may see."""
         return self._now.config.clearance[model.tier]
 
-    def guard(self, model: Model, *, strict: bool = False) -> Guard:
-        """What looks for the values that a model may not see."""
-        key = self.allowed(model), strict
+    def guard(self, level: str, *, strict: bool = False) -> Guard:
+        """What looks for the values that are above a level."""
+        key = level, strict
         if key not in self._guards:
-            self._guards[key] = Guard(self._now.tables, key[0], strict=strict, earlier=self._earlier)
+            self._guards[key] = Guard(self._now.tables, level, strict=strict, earlier=self._earlier)
         return self._guards[key]
 
     def barred_agent(self, agent: str, model: Model) -> str:
@@ -61,7 +61,7 @@ class Clearance:
 
     def barred_texts(self, texts: Iterable[str], model: Model, *, strict: bool = False) -> str:
         """The same of texts; `strict` where whoever wrote them may have seen what the model may not."""
-        fact = self.guard(model, strict=strict).find(texts)
+        fact = self.guard(self.allowed(model), strict=strict).find(texts)
         return f"it holds a value of {fact}, which {model.name} ({model.tier}) may not see" if fact else ""
 
     def saw_more(self, answering: Model, model: Model) -> bool:
@@ -74,4 +74,4 @@ class Clearance:
 
     def private_values(self) -> Mapping[str, str]:
         """The literal values of private facts, and whose they are: what a report redacts."""
-        return Guard(self._now.tables, "internal", earlier=self._earlier).values
+        return self.guard("internal").values

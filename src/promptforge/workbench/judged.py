@@ -1,6 +1,6 @@
 """A run with what it shows: the scores of each arm, and the comparisons that its arms ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from promptforge.bench.arms import arm_scores
@@ -25,22 +25,22 @@ def judged(run: Run) -> Judged:
     """The scores of each arm, and each pair of arms that belong together compared."""
     return Judged(
         scores=tuple(arm_scores(run, arm) for arm in run.arms),
-        comparisons=tuple(compare(run, before, run, after) for before, after in pairs_of(run)),
+        comparisons=tuple(compare(run, before, run, after) for before, after in pairs_of(run.arms)),
         worths=worths(run),
     )
 
 
-def pairs_of(run: Run) -> Iterator[tuple[Arm, Arm]]:
+def pairs_of(arms: Sequence[Arm]) -> Iterator[tuple[Arm, Arm]]:
     """(before, after): the older revision and the newer; base and enriched; an ablation and enriched; two models."""
     found = False
-    for after in run.arms:
-        for before in run.arms:
+    for after in arms:
+        for before in arms:
             if _belong(before, after):
                 found = True
                 yield before, after
-    if not found and len(run.arms) > 1:
-        for after in run.arms[1:]:
-            yield run.arms[0], after
+    if not found and len(arms) > 1:
+        for after in arms[1:]:
+            yield arms[0], after
 
 
 def _belong(before: Arm, after: Arm) -> bool:

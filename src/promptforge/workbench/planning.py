@@ -1,6 +1,5 @@
 """What `bench` would send: the project's agents, with and without their knowledge, on a suite, and what it may cost."""
 
-import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -10,7 +9,6 @@ from typing import Any
 from promptforge.backends.base import Backend, Usage
 from promptforge.backends.opening import open_backend
 from promptforge.backends.price import cost_usd
-from promptforge.backends.replay import Recording
 from promptforge.bench.cases import Case, Suite
 from promptforge.bench.known import Known
 from promptforge.bench.known import known as values_of
@@ -26,25 +24,22 @@ from promptforge.store import Store
 from promptforge.workbench.ablation import section_tokens
 from promptforge.workbench.arms import Planner
 from promptforge.workbench.clearance import Clearance
-from promptforge.workbench.environment import environment
+from promptforge.workbench.costs import Estimate, estimate
+from promptforge.workbench.environment import environment, now_utc
 from promptforge.workbench.judging import Judge, Outlook, judge_named
 from promptforge.workbench.prefixes import with_caching
 from promptforge.workbench.records import clustered, records
 from promptforge.workbench.suites import Suites
 from promptforge.workbench.variants import Compiled, check_variant, compile_for, names_of
 
-__all__ = ["Asked", "Estimate", "Plan", "Revision", "now_utc", "plan"]
+__all__ = ["Asked", "Estimate", "Plan", "Revision", "plan"]
 
 OWN = "own"
 """The arm in which every agent is asked on its own model."""
-_LIMIT_REQUESTS, _LIMIT_USD = 5000, 5.0
-"""More needs --yes, where promptforge.yaml says nothing of `limits.bench`."""
 _CLOUD_START, _CLOUD_MOST = 4, 64
 """How many requests are in flight at first to a model in the cloud, and at most."""
 _HEAD_START_S = 0.05
 """Of the first request, where somebody says how many may be in flight: his server is up, and he knows it well."""
-_ANSWER_TOKENS = 512
-"""What an answer is taken to cost in an estimate where no `max_tokens` says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,27 +66,6 @@ class Asked:
     record: Path | None = None
     """Where to write every exchange down, for `backend: replay`."""
     command: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What is still to be sent, and what that may cost."""
-
-    requests: int
-    inherited: int
-    from_runs: Mapping[str, int]
-    """Run to how many of its answers are taken over."""
-    barred: int
-    input_tokens: int
-    output_tokens: int
-    """At most."""
-    usd: float | None
-    """At most; None where a model that is to be paid has no price."""
-    by_model: Mapping[str, int]
-    judging: Outlook = field(default_factory=Outlook)
-    """What the judge adds to all this; counted apart."""
-    over: str = ""
-    """Which limit of promptforge.yaml it exceeds, or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,60 +108,120 @@ class Revision:
     suites: Suites
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    """What is asked, of whom."""
+
+    suite: Suite
+    cases: Mapping[str, list[Case]]
+    """By revision."""
+    compiled: Mapping[str, Mapping[str, Mapping[str, Compiled]]]
+    """By revision, the arm's model, agent."""
+    variants: Sequence[str]
+    models: Mapping[str, Model]
+    """All that answer, and the one that judges, by name; as they are sent to."""
+    judge: Model | None
+    notes: Sequence[str]
+
+
+@dataclass(slots=True)
+class _Made:
+    """What is made of the revisions, one after another."""
+
+    jobs: list[Job] = field(default_factory=list)
+    arms: list[Arm] = field(default_factory=list)
+    records: dict[str, CaseRecord] = field(default_factory=dict)
+
+
 def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, environ: Mapping[str, str]) -> Plan:
     """What a run would send. Raises UsageError when it asks for what is not there."""
     now = revisions[-1]
-    suite = _suite(now.suites, asked.suite)
-    cases = _chosen(suite, asked)
-    models = _models(now.build, asked.models)
-    own_cases = {r.name: _cases_of(r, suite, cases) for r in revisions}
-    compiled = {r.name: _compile(r.build, own_cases[r.name], models) for r in revisions}
-    entries = [one.entry for by in compiled[now.name].values() for one in by.values() if one.entry]
-    variants = _variants(asked, entries)
-    used = _used_models(compiled.values())
-    judging, unjudged = judge_named(now.build.project.config, cases)
-    used |= {judging.name: judging} if judging else {}
-    backends = {name: open_backend(model, root=root, environ=environ) for name, model in used.items()}
+    scope = _scope(revisions, asked)
+    backends = {name: open_backend(model, root=root, environ=environ) for name, model in scope.models.items()}
     said = {name: _said(backend, store) for name, backend in backends.items()}
     identities = {name: {**backends[name].identity, "said": digest_of(text)} for name, text in said.items()}
     clearance = Clearance([revision.build for revision in revisions])
-    jobs: list[Job] = []
-    kept: dict[str, CaseRecord] = {}
-    arms: list[Arm] = []
-    for revision in revisions:
-        planner = Planner(compiled[revision.name], used, identities, clearance, asked.repeats)
-        own = [Arm(model=m, variant=v, revision=revision.name) for m in compiled[revision.name] for v in variants]
-        arms += own
-        jobs += planner.jobs(own, own_cases[revision.name])
-        away = revision.suites.given_away.get(suite.name, {})
-        kept.update((record.id, record) for record in records(own_cases[revision.name], own, planner, away))
-    if len(revisions) > 1:
-        jobs = _differing(jobs)
-    jobs, pities = with_caching(jobs, used)
+    made = _made(revisions, scope, identities, clearance, asked.repeats)
+    jobs, pities = with_caching(made.jobs, scope.models)
     known = {} if asked.fresh else _known(store, jobs)
-    targets = {name: _target(model, clearance.guarded(backends[name], model), asked) for name, model in used.items()}
-    scoring = {r.name: (values_of(r.build.project.tables), {c.id: c for c in own_cases[r.name]}) for r in revisions}
+    targets = {name: _target(m, clearance.guarded(backends[name], m), asked) for name, m in scope.models.items()}
+    by_id = {revision: {case.id: case for case in cases} for revision, cases in scope.cases.items()}
     ids = {job.case.id for job in jobs}
-    judge = Judge.of(judging, targets, identities, clearance, used, scoring, arms, asked.fresh) if judging else None
-    outlook = judge.outlook(jobs, known, store) if judge else Outlook()
+    judge = None
+    if scope.judge is not None:
+        name = scope.judge.name
+        judge = Judge(
+            model=scope.judge,
+            target=targets[name],
+            identity=identities[name],
+            clearance=clearance,
+            models=scope.models,
+            cases=by_id,
+            arms=made.arms,
+            fresh=asked.fresh,
+        )
     return Plan(
         asked=asked,
-        suite=suite,
-        arms=tuple(arms),
+        suite=scope.suite,
+        arms=tuple(made.arms),
         jobs=tuple(in_order(jobs)),
         known=known,
-        records=tuple(clustered([r for r in kept.values() if r.id in ids], [cases for _, cases in scoring.values()])),
+        records=tuple(clustered([r for r in made.records.values() if r.id in ids], by_id.values())),
         targets=targets,
-        models=used,
+        models=scope.models,
         said=said,
-        scoring=scoring,
-        notes=(*_notes(now, suite, asked), *pities, *unjudged, *(judge.notes(jobs) if judge else ())),
-        estimate=_estimate(jobs, known, used, now.build, outlook),
+        scoring={r.name: (values_of(r.build.project.tables), by_id[r.name]) for r in revisions},
+        notes=(*_notes(now, scope.suite, asked), *pities, *scope.notes, *(judge.notes(jobs) if judge else ())),
+        estimate=estimate(
+            jobs, known, scope.models, now.build, judge.outlook(jobs, known, store) if judge else Outlook()
+        ),
         judge=judge,
         private_values=tuple(clearance.private_values()),
-        section_tokens=_section_tokens(compiled[now.name], variants, root),
+        section_tokens=_section_tokens(scope.compiled[now.name], scope.variants, root),
         environment=environment(root, now.build),
     )
+
+
+def _scope(revisions: Sequence[Revision], asked: Asked) -> _Scope:
+    now = revisions[-1]
+    suite = _suite(now.suites, asked.suite)
+    chosen = _chosen(suite, asked)
+    models = _models(now.build, asked.models)
+    cases = {r.name: _cases_of(r, suite, chosen) for r in revisions}
+    compiled = {r.name: _compile(r.build, cases[r.name], models) for r in revisions}
+    entries = [one.entry for by in compiled[now.name].values() for one in by.values() if one.entry]
+    used = _used_models(compiled.values())
+    judge, notes = judge_named(now.build.project.config, chosen)
+    return _Scope(
+        suite=suite,
+        cases=cases,
+        compiled=compiled,
+        variants=_variants(asked, entries),
+        models=used | ({judge.name: judge} if judge else {}),
+        judge=judge,
+        notes=notes,
+    )
+
+
+def _made(
+    revisions: Sequence[Revision],
+    scope: _Scope,
+    identities: Mapping[str, Mapping[str, str]],
+    clearance: Clearance,
+    repeats: int,
+) -> _Made:
+    made = _Made()
+    for revision in revisions:
+        compiled, cases = scope.compiled[revision.name], scope.cases[revision.name]
+        planner = Planner(compiled, scope.models, identities, clearance, repeats)
+        arms = [Arm(model=model, variant=v, revision=revision.name) for model in compiled for v in scope.variants]
+        made.arms += arms
+        made.jobs += planner.jobs(arms, cases)
+        away = revision.suites.given_away.get(scope.suite.name, {})
+        made.records.update((record.id, record) for record in records(cases, arms, planner, away))
+    if len(revisions) > 1:
+        made.jobs = _differing(made.jobs)
+    return made
 
 
 def _section_tokens(
@@ -322,7 +356,10 @@ def _target(model: Model, backend: Backend, asked: Asked) -> Target:
     def cost(usage: Usage) -> float | None:
         return 0.0 if free else cost_usd(usage, price)
 
-    backend = Recording(backend, asked.record) if asked.record else backend
+    if asked.record:
+        from promptforge.backends.replay import Recording
+
+        backend = Recording(backend, asked.record)
     start, most = (1, None) if model.tier == "local" else (_CLOUD_START, _CLOUD_MOST)
     if asked.concurrency:
         start, most = asked.concurrency, None
@@ -338,55 +375,6 @@ def _target(model: Model, backend: Backend, asked: Asked) -> Target:
     )
 
 
-# --- what it may cost -----------------------------------------------------------------------------------------------
-
-
-def _estimate(
-    jobs: Sequence[Job], known: Mapping[str, Outcome], models: Mapping[str, Model], build: Build, judging: Outlook
-) -> Estimate:
-    sending = {job.identity: job for job in jobs if not job.barred and job.identity not in known}
-    by_model: dict[str, int] = {}
-    inputs = outputs = 0
-    usd: float | None = 0.0
-    for job in sending.values():
-        model = models[job.model]
-        by_model[job.model] = by_model.get(job.model, 0) + 1
-        tokens = job.prompt_tokens + len(job.case.question) // 3 + 8
-        answer = int(job.request.params.get("max_tokens", _ANSWER_TOKENS) or _ANSWER_TOKENS)
-        inputs, outputs = inputs + tokens, outputs + answer
-        cost = 0.0
-        if model.tier == "cloud" or model.settings.get("price"):
-            made = cost_usd(Usage(input_tokens=tokens, output_tokens=answer), model.settings.get("price"))
-            usd, cost = (None, 0.0) if made is None or usd is None else (usd, made)
-        usd = None if usd is None else usd + cost
-    runs: dict[str, int] = {}
-    for outcome in known.values():
-        runs[outcome.inherited] = runs.get(outcome.inherited, 0) + 1
-    return Estimate(
-        requests=len(sending),
-        inherited=len(known),
-        from_runs=runs,
-        barred=sum(1 for job in jobs if job.barred),
-        input_tokens=inputs,
-        output_tokens=outputs,
-        usd=usd,
-        by_model=by_model,
-        judging=judging,
-        over=_over(len(sending) + judging.requests, usd, judging.usd, build),
-    )
-
-
-def _over(requests: int, usd: float | None, judging_usd: float | None, build: Build) -> str:
-    limits = build.project.config.settings.get("limits", {}).get("bench", {})
-    most, most_usd = limits.get("requests", _LIMIT_REQUESTS), limits.get("usd", _LIMIT_USD)
-    if requests > most:
-        return f"{requests:,} requests are more than limits.bench.requests ({most:,})"
-    usd = (usd or 0.0) + (judging_usd or 0.0)  # where a price is not known, what is known counts
-    if usd > most_usd:
-        return f"up to ${usd:.2f} is more than limits.bench.usd (${most_usd:g})"
-    return ""
-
-
 def _notes(now: Revision, suite: Suite, asked: Asked) -> Iterable[str]:
     if dropped := now.suites.dropped.get(suite.name):
         yield f"{dropped} generated cases were dropped: an example gives them away"
@@ -396,8 +384,3 @@ def _notes(now: Revision, suite: Suite, asked: Asked) -> Iterable[str]:
         yield f"{len(away)} written cases are given away by examples and count in no score: {names}"
     if asked.smoke:
         yield "a smoke test: one case a category, far too few to judge by"
-
-
-def now_utc() -> str:
-    """The moment, ISO 8601 in UTC."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,45 @@
+"""What a judge said, by its rubric: apart from every score."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from promptforge.bench.results import Judgement, Run
+from promptforge.console.terminal import Painter, plural
+
+__all__ = ["judgements_text"]
+
+_FEW = 3
+
+
+def judgements_text(run: Run, paint: Painter) -> list[str]:
+    """A short block, or nothing where nobody judged."""
+    if not run.judge or not run.judgements:
+        return []
+    lines = ["", paint(f"judged by {run.judge}, apart: an opinion after a rubric, in no score", "bold")]
+    for (before, after), some in groupby(run.judgements, lambda one: (one.before, one.after)):
+        lines += [f"  {before} → {after}", *_pair(list(some))]
+    spent = sum(one.cost_usd or 0.0 for one in run.judgements if not one.inherited)
+    if spent:
+        lines.append(f"  the judge cost ${spent:.4f}")
+    if run.judge_stopped:
+        lines.append(f"  cut short: {run.judge_stopped}; the same command goes on from here")
+    return lines
+
+
+def _pair(judgements: Sequence[Judgement]) -> Iterator[str]:
+    found = [one for one in judgements if one.winner]
+    wins = Counter(one.winner for one in found)
+    if found:
+        ties = f", no difference in {wins['tie']}" if wins["tie"] else ""
+        yield f"    of {plural(len(found), 'pair')} better in {wins['after']}, worse in {wins['before']}{ties}"
+        turned = sum(not one.consistent for one in found)
+        yield f"    the order of the answers decided {turned} of {len(found)} ({turned / len(found):.0%})"
+    same = sum(one.fault == "identical" for one in judgements)
+    if same:
+        yield f"    not asked, the answers are the same: {same}"
+    reasons = Counter(one.why for one in judgements if one.fault not in ("", "identical"))
+    if reasons:
+        yield f"    unjudged: {sum(reasons.values())}"
+    for why, count in reasons.most_common(_FEW):
+        yield f"      {count} × {why}"

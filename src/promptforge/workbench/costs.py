@@ -1,0 +1,87 @@
+"""What a run may cost: what is still to be sent, how many tokens, how much money, and whether that is too much."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from promptforge.backends.base import Usage
+from promptforge.backends.price import cost_usd
+from promptforge.bench.plan import Job
+from promptforge.bench.run import Outcome
+from promptforge.compiler.build import Build
+from promptforge.model import Model
+from promptforge.workbench.judging import Outlook
+
+__all__ = ["Estimate", "estimate"]
+
+_LIMIT_REQUESTS, _LIMIT_USD = 5000, 5.0
+"""More needs --yes, where promptforge.yaml says nothing of `limits.bench`."""
+_ANSWER_TOKENS = 512
+"""What an answer is taken to cost in an estimate where no `max_tokens` says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What is still to be sent, and what that may cost."""
+
+    requests: int
+    inherited: int
+    from_runs: Mapping[str, int]
+    """Run to how many of its answers are taken over."""
+    barred: int
+    input_tokens: int
+    output_tokens: int
+    """At most."""
+    usd: float | None
+    """At most; None where a model that is to be paid has no price."""
+    by_model: Mapping[str, int]
+    judging: Outlook = field(default_factory=Outlook)
+    """What the judge adds to all this; counted apart."""
+    over: str = ""
+    """Which limit of promptforge.yaml it exceeds, or nothing."""
+
+
+def estimate(
+    jobs: Sequence[Job], known: Mapping[str, Outcome], models: Mapping[str, Model], build: Build, judging: Outlook
+) -> Estimate:
+    """At most: answers are taken to be as long as they may be."""
+    sending = {job.identity: job for job in jobs if not job.barred and job.identity not in known}
+    by_model: dict[str, int] = {}
+    inputs = outputs = 0
+    usd: float | None = 0.0
+    for job in sending.values():
+        model = models[job.model]
+        by_model[job.model] = by_model.get(job.model, 0) + 1
+        tokens = job.prompt_tokens + len(job.case.question) // 3 + 8
+        answer = int(job.request.params.get("max_tokens", _ANSWER_TOKENS) or _ANSWER_TOKENS)
+        inputs, outputs = inputs + tokens, outputs + answer
+        cost = 0.0
+        if model.tier == "cloud" or model.settings.get("price"):
+            made = cost_usd(Usage(input_tokens=tokens, output_tokens=answer), model.settings.get("price"))
+            usd, cost = (None, 0.0) if made is None or usd is None else (usd, made)
+        usd = None if usd is None else usd + cost
+    runs: dict[str, int] = {}
+    for outcome in known.values():
+        runs[outcome.inherited] = runs.get(outcome.inherited, 0) + 1
+    return Estimate(
+        requests=len(sending),
+        inherited=len(known),
+        from_runs=runs,
+        barred=sum(1 for job in jobs if job.barred),
+        input_tokens=inputs,
+        output_tokens=outputs,
+        usd=usd,
+        by_model=by_model,
+        judging=judging,
+        over=_over(len(sending) + judging.requests, usd, judging.usd, build),
+    )
+
+
+def _over(requests: int, usd: float | None, judging_usd: float | None, build: Build) -> str:
+    limits = build.project.config.settings.get("limits", {}).get("bench", {})
+    most, most_usd = limits.get("requests", _LIMIT_REQUESTS), limits.get("usd", _LIMIT_USD)
+    if requests > most:
+        return f"{requests:,} requests are more than limits.bench.requests ({most:,})"
+    usd = (usd or 0.0) + (judging_usd or 0.0)  # where a price is not known, what is known counts
+    if usd > most_usd:
+        return f"up to ${usd:.2f} is more than limits.bench.usd (${most_usd:g})"
+    return ""
