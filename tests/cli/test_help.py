@@ -10,7 +10,9 @@ import sys
 
 import pytest
 
-COMMANDS = ("init", "check", "build", "diff", "explain", "doctor")
+PROMPTS = ("init", "check", "build", "diff", "explain", "ask", "doctor")
+MEASURE = ("bench", "compare", "report", "history")
+COMMANDS = (*PROMPTS, *MEASURE)
 IN_A_PROJECT = (("check",), ("build",), ("build", "--check"), ("diff",), ("explain", "windu"), ("doctor",))
 
 
@@ -24,9 +26,10 @@ def test_help_lists_each_command_with_what_it_does(pf, option):
     assert outcome.code == 0
     assert outcome.err == ""
     assert "Usage: promptforge" in outcome.out
-    group = outcome.out.split("Prompts:\n")[1].split("\n\n")[0]
-    assert [line.split()[0] for line in group.splitlines()] == list(COMMANDS)
-    assert all(len(line.split()) > 3 for line in group.splitlines())
+    for title, commands in (("Prompts", PROMPTS), ("Measure", MEASURE)):
+        group = outcome.out.split(f"{title}:\n")[1].split("\n\n")[0]
+        assert [line.split()[0] for line in group.splitlines()] == list(commands)
+        assert all(len(line.split()) > 3 for line in group.splitlines())
     assert "Start here:\n  promptforge init " in outcome.out
 
 
@@ -92,7 +95,7 @@ def test_no_command_is_wrong_usage_and_shows_the_help(process):
     ("arguments", "said"),
     [
         (("buidl",), "no command 'buidl'; did you mean 'build'?"),
-        (("frob",), "no command 'frob'; known: build, check, diff, doctor, explain, init"),
+        (("frob",), "no command 'frob'; known: ask, bench, build, check, compare, diff, doctor, explain, history, init, report"),
         (("build", "--chekc"), "No such option '--chekc'."),
         (("build", "windu"), "Got unexpected extra argument (windu)"),
         (("diff", "A", "B", "C"), "Got unexpected extra argument (C)"),

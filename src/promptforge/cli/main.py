@@ -25,7 +25,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Measure": {
         "bench": ("measure", "Ask a suite's questions with and without the knowledge."),
-        "compare": ("judge", "Say whether one run, variant or file of scores is better than another."),
+        "compare": ("judge", "Say whether one run or variant is better than another."),
         "report": ("judge", "Write a run's page: one HTML file."),
         "history": ("measure", "List, export, import and prune runs and answers."),
     },
