@@ -10,11 +10,12 @@ import os
 import sqlite3
 import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from promptforge.errors import BusyError, InputError, PromptforgeError, WriteError
 
@@ -22,7 +23,9 @@ __all__ = ["HISTORY", "RunHead", "Store", "StoredAnswer"]
 
 HISTORY = ".promptforge/history.db"
 _VERSION = 1
-_T = TypeVar("_T")
+_PATIENCE_S = 10.0
+"""How long another process may hold the file; it does so only to write an answer down, or to prune."""
+_PUT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
 
 _SCHEMA = f"""
 CREATE TABLE answers (identity TEXT PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
@@ -62,13 +65,14 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._unwritten: deque[tuple[str, str, str, bytes]] = deque()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as problem:
             raise WriteError(f"{path}: {(problem.strerror or str(problem)).lower()}", hint=_RIGHTS) from problem
         with self._translated():
-            self._db = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute(
                 "PRAGMA synchronous = NORMAL"
@@ -115,10 +119,29 @@ class Store:
         return found
 
     def put(self, identity: str, body: Mapping[str, Any], *, run: str, at: str) -> None:
-        """Keep an answer, now."""
+        """Keep an answer, now. Of several threads that come at once one writes for all of them."""
         row = (identity, run, at, _packed(body))
+        self._unwritten.append(row)
         with self._lock, self._translated():
-            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", row)
+            if any(other is row for other in self._unwritten):
+                self._write()
+
+    def _write(self) -> None:
+        """All that is unwritten, or nothing: then each thread tries again, and hears of it."""
+        rows = list(self._unwritten)
+        if len(rows) == 1:
+            self._db.execute(_PUT, rows[0])
+        else:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(_PUT, rows)
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                with suppress(sqlite3.Error):  # it may have been rolled back already
+                    self._db.execute("ROLLBACK")
+                raise
+        for _ in rows:
+            self._unwritten.popleft()
 
     def forget(self, identities: Sequence[str]) -> None:
         """Drop answers, so that they are asked again."""
@@ -255,14 +278,19 @@ _TABLES: Mapping[str, Sequence[str]] = {
 _RIGHTS = "give yourself the right to write there, or make room"
 
 
+_SMALL = 1000
+"""Bytes; a smaller body is kept as it is: with many threads, handing it to zlib costs more than it saves."""
+
+
 def _packed(body: Mapping[str, Any]) -> bytes:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return zlib.compress(text, 1)
+    return text if len(text) < _SMALL else zlib.compress(text, 1)
 
 
 def _unpacked(body: bytes) -> Any:
     try:
-        return json.loads(zlib.decompress(body).decode("utf-8", "surrogatepass"))
+        text = body if body.startswith(b"{") else zlib.decompress(body)
+        return json.loads(text.decode("utf-8", "surrogatepass"))
     except (zlib.error, ValueError) as problem:
         raise sqlite3.DatabaseError("a row is damaged") from problem
 

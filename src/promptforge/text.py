@@ -37,6 +37,32 @@ _PRINTABLE = (str, int, float, jinja2.Undefined, Unset, FactView, TableView, Age
 """What prints itself, or says why not; anything else would print where in memory it lies."""
 
 
+_VALUE = r"""(?:'[^'"\\\n{}]*'|"[^'"\\\n{}]*")"""
+_REFERENCE = re.compile(
+    rf"\{{\{{ ?(?:one\({_VALUE}(?:, ?[a-z]\w*={_VALUE})*\)|[a-z]\w*(?:\[{_VALUE}\])?)(?:\.[a-z]\w*)* ?\}}\}}"
+)
+
+
+def _skeleton(source: str) -> tuple[str, Mapping[str, str]]:
+    """A text with names in the place of the values that its references search for, and these values.
+
+    Only for a text that is one plain reference. Hundreds of cases of a suite then share a few compiled texts: to
+    compile one takes a millisecond, ten times as long as to render it.
+
+    >>> _skeleton("{{ one('ports', codename='LEET').port }}")
+    ('{{ one(_0, codename=_1).port }}', {'_0': 'ports', '_1': 'LEET'})
+    """
+    if not _REFERENCE.fullmatch(source):
+        return source, {}
+    values: dict[str, str] = {}
+
+    def name(found: re.Match[str]) -> str:
+        values[f"_{len(values)}"] = found[0][1:-1]
+        return f"_{len(values) - 1}"
+
+    return re.sub(_VALUE, name, source), values
+
+
 def _finalize(clean: Clean) -> Callable[[object], object]:
     def finalize(value: object) -> object:
         """How an expression is printed: like a value in a table, and never none."""
@@ -184,6 +210,8 @@ class Renderer:
         )
 
     def _generate(self, source: str, context: Mapping[str, object]) -> str:
+        source, values = _skeleton(source)
+        context = {**context, **values}
         template = self._compiled.get(source)
         if template is None:
             code = self._environment.compile(source, filename="<text>")

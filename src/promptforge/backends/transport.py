@@ -6,6 +6,7 @@ A connection serves one thread at a time; there are as many as there were reques
 
 import http.client
 import io
+import os
 import ssl
 import threading
 import time
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 from promptforge.backends.faults import Place, no_answer
 from promptforge.backends.proxies import Proxy, ProxyError, proxy_of
-from promptforge.backends.watch import ConnectTimeoutError, EndlessError, OverdueError, Watch
+from promptforge.backends.watch import ConnectTimeoutError, EndlessError, Watch
 
 __all__ = ["Response", "Transport"]
 
@@ -33,20 +34,27 @@ _LOOK_S = 0.2
 class _Wire:
     """What http.client takes for its socket: every read and write keeps to the watch of the exchange."""
 
-    __slots__ = ("_closing", "_open_readers", "_socket", "watch")
+    __slots__ = ("_closing", "_open_readers", "_patience_s", "_socket", "_unsent", "watch")
 
     def __init__(self, connected: socket, watch: Watch) -> None:
         self._socket = connected
+        self._patience_s = -1.0
+        self._unsent = b""
         self._open_readers = 0
         self._closing = False
         self.watch = watch
 
     def sendall(self, data: bytes) -> None:
-        self._socket.settimeout(self.watch.left_s())
-        try:
-            self._socket.sendall(data)
-        except TimeoutError as problem:
-            raise OverdueError(self.watch.received) from problem
+        """Take it down: http.client hands over head and body one by one, and they go out together."""
+        self._unsent += data
+
+    def flush(self) -> None:
+        """Send what was taken down."""
+        left, self._unsent = memoryview(self._unsent), b""
+        while left:
+            self._be_patient()
+            with suppress(TimeoutError):  # the watch decides
+                left = left[self._socket.send(left) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
         self._open_readers += 1
@@ -54,14 +62,24 @@ class _Wire:
 
     def read_into(self, buffer: Any) -> int:
         while True:
-            left = self.watch.left_s()
-            self._socket.settimeout(left if self.watch.stop is None else min(left, _LOOK_S))
+            self._be_patient()
             try:
                 size = self._socket.recv_into(buffer)
             except TimeoutError:
                 continue  # the watch decides
             self.watch.count(size)
             return size
+
+    def _be_patient(self) -> None:
+        """Let the next step take a moment, then look at the watch again.
+
+        The time is nearly always the same, and is set only when it changes: with many threads each call into the
+        system is a chance for another one to go first, and to wait for one's turn costs more than the call.
+        """
+        patience_s = min(self.watch.left_s(), _LOOK_S)
+        if patience_s != self._patience_s:
+            self._socket.settimeout(patience_s)
+            self._patience_s = patience_s
 
     def reader_closed(self) -> None:
         self._open_readers -= 1
@@ -78,8 +96,12 @@ class _Wire:
     def alive(self) -> bool:
         """Whether an idle connection is still open and silent; a byte that nobody asked for spoils it."""
         try:
-            self._socket.settimeout(0)
-            self._socket.recv(1)
+            if isinstance(self._socket, ssl.SSLSocket):
+                self._socket.settimeout(0)
+                self._patience_s = 0.0
+                self._socket.recv(1)
+            else:
+                os.read(self._socket.fileno(), 1)  # a socket with a timeout never waits by itself
         except (BlockingIOError, ssl.SSLWantReadError):
             return True
         except OSError:
@@ -227,6 +249,7 @@ class Transport:
             target = f"http://{self._url.netloc.rpartition('@')[2]}{target}"
             sent.update(proxy.headers)
         line.connection.request(method, target, body, sent)
+        line.wire.flush()
 
     def _take(self) -> _Line | None:
         """An idle connection that still works: the one that was used last."""
