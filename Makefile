@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help:
 	@echo "make demo    compile the example house; which answers can be found in its prompts?"
 	@echo "make test    all tests but those below"
-	@echo "make test-heavy    against a real model server and a real browser (minutes)"
+	@echo "make test-heavy    against a real model server, real trainers and a real browser (minutes)"
 	@echo "make test-servers  against llama.cpp and others, which are built first (half an hour)"
 	@echo "make check   ruff, mypy, import-linter, generated docs up to date"
 	@echo "make docs    write the generated docs and schemas anew"
@@ -35,17 +35,26 @@ help:
 	.venv-heavy/bin/python -m pip --disable-pip-version-check --quiet install -r tests/heavy/requirements.txt
 	@touch $@
 
+.venv-trainers/python.stamp: tests/heavy/requirements-trainers.txt tests/heavy/requirements-readers.txt
+	$(PYTHON) -m venv .venv-trainers
+	.venv-trainers/bin/python -m pip --disable-pip-version-check --quiet install -r tests/heavy/requirements-trainers.txt
+	.venv-trainers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+	  -r tests/heavy/requirements-readers.txt
+	@touch $@
+
 demo: .venv/user.stamp
 	$(BIN)/promptforge check
 	$(BIN)/promptforge build
 	$(BIN)/promptforge bench --model reader
 	$(BIN)/promptforge report
+	$(BIN)/promptforge dataset build cilghal
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n auto
 
-test-heavy: .venv/dev.stamp .venv-heavy/python.stamp
+test-heavy: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp
 	PROMPTFORGE_HEAVY_PYTHON="$(CURDIR)/.venv-heavy/bin/python" \
+	PROMPTFORGE_TRAINERS_PYTHON="$(CURDIR)/.venv-trainers/bin/python" \
 	  tools/heavy.sh $(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy tests/heavy
 
 test-servers: .venv/dev.stamp
@@ -68,6 +77,8 @@ fix: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/transport.py
+	$(BIN)/python benchmarks/writing.py
 
 clean:
-	rm -rf .venv .venv-heavy build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-heavy .venv-trainers build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

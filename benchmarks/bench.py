@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mock import running  # the file beside this one
+from mockserver import running  # the file beside this one
 
 FEW = 10
 PORTS = 40

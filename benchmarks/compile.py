@@ -2,9 +2,11 @@
 
     python benchmarks/compile.py [--runs 7] [--agents 1000] [--facts 5000] [--large 10000] [--also SCRIPT]
 
-Every figure is a whole process from the outside: wall seconds, user and system CPU seconds, peak memory. The commands
+Every figure is a whole command from the outside: wall seconds, user and system CPU seconds, peak memory. The commands
 of a group run in turn, A B C A B C, so that a machine whose speed drifts drifts for all of them; the medians are
-quoted, and ratios within the run. Nothing is asserted. Another script can be held against it with --also: it is run as
+quoted, and ratios within the run. A command may be two processes: CPU time is that of both, and memory the most that
+both held together, what they share counted once, looked at every few milliseconds in a run of its own (on Linux; else
+it is the larger process alone). Nothing is asserted. Another script can be held against it with --also: it is run as
 `SCRIPT c FOLDER`, FOLDER with a knowledge.yaml and an agents.yaml whose `uses` are TABLE/KEY.
 """
 
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generate import generate
@@ -35,22 +37,41 @@ class Run:
     memory_mb: float
 
 
-def measure(command: list[str]) -> Run:
+def measure(command: list[str], *, look: bool = False) -> Run:
+    """Run a command; with `look` for its memory, which takes time."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    memory = 0.0
+    while look and not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        memory = max(memory, held_mb(process.pid))
+        time.sleep(0.003)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Run(wall, usage.ru_utime + usage.ru_stime, memory or usage.ru_maxrss / 1024)
 
 
-def compare(arms: Mapping[str, Callable[[], Run]], runs: int, baseline: str) -> None:
+def held_mb(process: int) -> float:
+    """What a process and its children hold now; of a page that several hold, each has its share."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return 0.0
+    own = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return own + sum(held_mb(int(child)) for child in children)
+
+
+def compare(arms: Mapping[str, Callable[[bool], Run]], runs: int, baseline: str) -> None:
     results: dict[str, list[Run]] = {name: [] for name in arms}
     for _ in range(runs):
         for name, arm in arms.items():
-            results[name].append(arm())
+            results[name].append(arm(False))
+    for name, arm in arms.items():
+        memory = arm(True).memory_mb
+        results[name] = [replace(run, memory_mb=memory) for run in results[name]]
     base = results[baseline]
     print(f"{'':34}{'wall s':>8}{'cpu s':>8}{'MB':>7}{'wall/':>8}{'cpu/':>7}{'MB/':>7}   against {baseline}")
     for name, found in results.items():
@@ -71,28 +92,28 @@ class Project:
         self.project, self.script, self.flat = folder / "project", folder / "script", folder / "flat"
         self.edits = random.Random(5)
 
-    def build(self) -> Run:
-        return measure([sys.executable, "-m", "promptforge", "-C", str(self.project), "build"])
+    def build(self, look: bool) -> Run:
+        return measure([sys.executable, "-m", "promptforge", "-C", str(self.project), "build"], look=look)
 
-    def cold(self) -> Run:
+    def cold(self, look: bool) -> Run:
         for made in ("build", ".promptforge"):
             shutil.rmtree(self.project / made, ignore_errors=True)
-        return self.build()
+        return self.build(look)
 
-    def edited(self) -> Run:
+    def edited(self, look: bool) -> Run:
         """A build after one value of one fact was edited in place."""
         path = self.project / "knowledge" / "services.yaml"
         lines = path.read_text().split("\n")
         at = self.edits.choice([n for n, line in enumerate(lines) if line.startswith("  port:")])
         lines[at] = f"  port: {self.edits.randrange(1, 65536)}"
         path.write_text("\n".join(lines))
-        return self.build()
+        return self.build(look)
 
-    def handwritten(self) -> Run:
-        return measure([sys.executable, str(HERE / "handwritten.py"), str(self.script)])
+    def handwritten(self, look: bool) -> Run:
+        return measure([sys.executable, str(HERE / "handwritten.py"), str(self.script)], look=look)
 
-    def other(self, script: str) -> Run:
-        return measure([sys.executable, script, "c", str(self.flat)])
+    def other(self, script: str, look: bool) -> Run:
+        return measure([sys.executable, script, "c", str(self.flat)], look=look)
 
 
 def main() -> None:
@@ -114,12 +135,12 @@ def main() -> None:
             "promptforge build, one fact edited": one.edited,
         }
         if chosen.also:
-            arms = {"the other script": lambda: one.other(chosen.also), **arms}
+            arms = {"the other script": lambda look: one.other(chosen.also, look), **arms}
         compare(arms, chosen.runs, "hand-written script")
         bare = [sys.executable, "-c", "pass"]
         start = {
-            "python -c pass": lambda: measure(bare),
-            "promptforge --help": lambda: measure([sys.executable, "-m", "promptforge", "--help"]),
+            "python -c pass": lambda look: measure(bare, look=look),
+            "promptforge --help": lambda look: measure([sys.executable, "-m", "promptforge", "--help"], look=look),
         }
         compare(start, chosen.runs, "python -c pass")
         if chosen.large:

@@ -22,7 +22,7 @@ import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from mock import running  # noqa: UP026 - the file beside this one
+from mockserver import running  # the file beside this one
 
 SYSTEM = "You keep the records of a house. " + "A line of a table that every request carries. " * 20
 

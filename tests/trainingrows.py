@@ -68,14 +68,10 @@ def origin(**more: Any) -> Origin:
     return Origin(**{**given, "prompts": {"warden": "cd" * 32}, **more})
 
 
-def written(folder: Path, many: Any = None, *, tokenizer: str = "estimate", **more: Any) -> Written:
+def written(place: Path, many: Any = None, *, tokenizer: str = "estimate", **more: Any) -> Written:
     """A dataset in that folder: 24 rows in the format mlx, unless something else is said."""
-    where = {
-        key: more.pop(key)
-        for key in tuple(more)
-        if key in Origin.__dataclass_fields__ and key not in ("recipe", "model")
-    }
-    where.setdefault("folder", str(folder))
+    where = {key: more.pop(key) for key in tuple(more) if key in Origin.__dataclass_fields__ and key != "recipe"}
+    where.setdefault("folder", place.as_posix())
     many = rows(24) if many is None else many
     lengths = load_tokenizer(tokenizer, root=Path.cwd())
-    return write(many, recipe(**more), folder, lengths=lengths, origin=origin(**where))
+    return write(many, recipe(**more), place, lengths=lengths, origin=origin(**where))

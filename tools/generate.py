@@ -90,6 +90,7 @@ CODE_GROUPS: Mapping[str, str] = {
     "PF52": "Texts that act on a model",
     "PF6": "Allowances, and the project as a whole",
     "PF7": "Suites",
+    "PF8": "Recipes",
 }
 """The beginning of a code to the heading that its group has."""
 

@@ -11,7 +11,7 @@ from typing import Literal
 from promptforge.artifact import Artifact, Entry, FactRecord, prompt_digest
 from promptforge.source import Diagnostic
 
-__all__ = ["AgentChange", "CaseChange", "Diff", "ExampleChange", "FactChange", "compare"]
+__all__ = ["AgentChange", "CaseChange", "DatasetChange", "Diff", "ExampleChange", "FactChange", "compare"]
 
 Change = Literal["added", "removed", "changed", "renamed", "moved"]
 
@@ -89,6 +89,19 @@ class CaseChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetChange:
+    """A dataset on disk of which rows rest on changed facts: what was trained on it is stale."""
+
+    folder: str
+    """Relative to the project."""
+    rows: tuple[str, ...]
+    """The ids of these rows."""
+    of: int
+    """How many rows it has."""
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
     """Everything that differs between two artifacts."""
 
@@ -101,6 +114,8 @@ class Diff:
     """Inputs other than facts that differ: files of agents, models, templates, promptforge.yaml."""
     cases: tuple[CaseChange, ...] = ()
     """Of the suites; whoever compares fills them in, for an artifact knows no suite."""
+    datasets: tuple[DatasetChange, ...] = ()
+    """Those in build/datasets; filled in like the cases."""
 
     @property
     def empty(self) -> bool:

@@ -508,7 +508,9 @@ def test_a_run_is_recorded_and_replayed(pf, lab, house):
 
 def test_a_pattern_without_end_gives_no_score(pf, lab, house):
     """It is the suite's fault, and said so; the answer is kept."""
-    suite = "suite: lab\ncases:\n  - {id: p, category: t, agents: [yoda], ask: Well?, expect: {regex: '^(a|aa|a?)+$'}}\n"
+    suite = (
+        "suite: lab\ncases:\n  - {id: p, category: t, agents: [yoda], ask: Well?, expect: {regex: '^(a|aa|a?)+$'}}\n"
+    )
     with model(lambda system, question: "a" * 400 + "!") as server:
         lab(server)
         house.write("suites/lab.yaml", suite)
@@ -523,7 +525,9 @@ def test_streamed_answers_have_a_time_to_the_first_token(pf, lab):
     """A server that answers in one piece has none, and is no worse for it."""
 
     def answer(system: str, question: str) -> bytes:
-        return streaming(chunk({"content": "192.0."}), chunk({"content": "2.77"}), chunk({}, "stop"), b"data: [DONE]\n\n")
+        return streaming(
+            chunk({"content": "192.0."}), chunk({"content": "2.77"}), chunk({}, "stop"), b"data: [DONE]\n\n"
+        )
 
     with model(answer) as server:
         lab(server)

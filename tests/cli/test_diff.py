@@ -411,6 +411,7 @@ def test_json_of_a_diff(pf, built):
             }
         ],
         "cases": [],
+        "datasets": [],
         "breaks": [],
     }
 
@@ -426,6 +427,7 @@ def test_json_of_no_difference_is_whole_and_empty(pf, built):
         "agents": {},
         "examples": [],
         "cases": [],
+        "datasets": [],
         "breaks": [],
     }
 

@@ -12,7 +12,8 @@ import pytest
 
 PROMPTS = ("init", "check", "build", "diff", "explain", "ask", "doctor")
 MEASURE = ("bench", "compare", "report", "history")
-COMMANDS = (*PROMPTS, *MEASURE)
+TRAIN = ("dataset",)
+COMMANDS = (*PROMPTS, *MEASURE, *TRAIN)
 IN_A_PROJECT = (("check",), ("build",), ("build", "--check"), ("diff",), ("explain", "windu"), ("doctor",))
 
 
@@ -26,7 +27,7 @@ def test_help_lists_each_command_with_what_it_does(pf, option):
     assert outcome.code == 0
     assert outcome.err == ""
     assert "Usage: promptforge" in outcome.out
-    for title, commands in (("Prompts", PROMPTS), ("Measure", MEASURE)):
+    for title, commands in (("Prompts", PROMPTS), ("Measure", MEASURE), ("Train", TRAIN)):
         group = outcome.out.split(f"{title}:\n")[1].split("\n\n")[0]
         assert [line.split()[0] for line in group.splitlines()] == list(commands)
         assert all(len(line.split()) > 3 for line in group.splitlines())
@@ -95,7 +96,10 @@ def test_no_command_is_wrong_usage_and_shows_the_help(process):
     ("arguments", "said"),
     [
         (("buidl",), "no command 'buidl'; did you mean 'build'?"),
-        (("frob",), "no command 'frob'; known: ask, bench, build, check, compare, diff, doctor, explain, history, init, report"),
+        (
+            ("frob",),
+            "no command 'frob'; known: ask, bench, build, check, compare, dataset, diff, doctor, explain, history, init, report",
+        ),
         (("build", "--chekc"), "No such option '--chekc'."),
         (("build", "windu"), "Got unexpected extra argument (windu)"),
         (("diff", "A", "B", "C"), "Got unexpected extra argument (C)"),

@@ -29,6 +29,9 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "report": ("judge", "Write a run's page: one HTML file."),
         "history": ("measure", "List, export, import and prune runs and answers."),
     },
+    "Train": {
+        "dataset": ("dataset", "Make balanced training data, and audit anybody's files."),
+    },
 }
 """Group to command to (module, one line)."""
 

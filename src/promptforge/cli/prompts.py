@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -288,13 +288,20 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
             raise UsageError(f"the prompt of '{name}' has {len(lines)} lines", hint=f"promptforge explain {name}")
         line = lines[int(wanted) - 1]
         print_json(explain_json(explanation, line)) if form == "json" else print_text(
-            explain_line(explanation, line, painter())
+            explain_line(explanation, line, painter(), trained=_trained(root, line.facts))
         )
     elif form == "json":
         print_json(explain_json(explanation, measured=measured))
     else:
         print_text(explain_text(explanation, painter(), measured=measured))
     return 0
+
+
+def _trained(root: Path, facts: Iterable[str]) -> "Mapping[str, int]":
+    """How many rows of the datasets on disk rest on the facts of a line."""
+    from promptforge.workbench.touched import rows_resting_on
+
+    return rows_resting_on(root, [fact for fact in facts if not fact.startswith(("example:", "table:", "template:"))])
 
 
 def _measured(root: Path) -> "Mapping[str, Worth]":

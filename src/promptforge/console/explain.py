@@ -103,8 +103,10 @@ def _left_out(explanation: Explanation, paint: Painter) -> str:
     return "\n".join(lines)
 
 
-def explain_line(explanation: Explanation, line: ExplainedLine, paint: Painter) -> str:
-    """One line: its text, the line of the file it comes from, the facts and the section."""
+def explain_line(
+    explanation: Explanation, line: ExplainedLine, paint: Painter, *, trained: Mapping[str, int] | None = None
+) -> str:
+    """One line: its text, the line of the file it comes from, the facts, the section, the training rows on them."""
     section = explanation.sections[line.section]
     place = f"{explanation.entry.name}:{line.number}"
     rows = [f"{paint(place, 'bold')}  {line.text}".rstrip()]
@@ -117,6 +119,8 @@ def explain_line(explanation: Explanation, line: ExplainedLine, paint: Painter) 
         rows.append(f"  facts    {shown}")
     rule = "required" if section.required else f"priority {section.priority}"
     rows.append(f"  section  {section.label} ({section.kind}, {rule})  {section.file}:{section.line}")
+    for folder, count in (trained or {}).items():
+        rows.append(f"  trained  {plural(count, 'row')} of {folder} rest on these facts")
     about = "" if explanation.entry.exact else "about "
     rows.append(f"  costs    {about}{plural(line.tokens, 'token')}")
     return "\n".join(rows)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from promptforge.console.diagnostics import record
 from promptforge.console.terminal import Painter, columns, plural
-from promptforge.diff import AgentChange, CaseChange, Diff, ExampleChange, FactChange
+from promptforge.diff import AgentChange, CaseChange, DatasetChange, Diff, ExampleChange, FactChange
 from promptforge.estimate import MARGIN
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
@@ -138,6 +138,9 @@ def diff_text(diff: Diff, paint: Painter) -> str:
         lines.append(paint("cases", "bold"))
         lines += [f"  {_case_line(case)}" for case in diff.cases[:_MOST_CASES]]
         lines += [f"  … and {len(diff.cases) - _MOST_CASES:,} more"] if len(diff.cases) > _MOST_CASES else []
+    if diff.datasets:
+        lines.append(paint("datasets", "bold"))
+        lines += [f"  {_dataset_line(one)}" for one in diff.datasets]
     if diff.breaks:
         lines.append(paint("breaks", "red", "bold"))
         for d, others in _alike(diff.breaks):
@@ -238,6 +241,10 @@ def _case_line(case: CaseChange) -> str:
     return f"{case.suite}/{case.id} {case.change}{what}{facts}  {case.file}:{case.line}"
 
 
+def _dataset_line(one: DatasetChange) -> str:
+    return f"{one.folder}: {len(one.rows):,} of {one.of:,} rows rest on {_names(one.facts, 3)}: make it anew"
+
+
 def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
     """The diff for programs: `agents` holds only those whose bytes change."""
     return {
@@ -262,6 +269,9 @@ def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
                 "facts": list(c.facts),
             }
             for c in diff.cases
+        ],
+        "datasets": [
+            {"folder": d.folder, "rows": list(d.rows), "of": d.of, "facts": list(d.facts)} for d in diff.datasets
         ],
         "breaks": [record(d) for d in diff.breaks],
     }
@@ -320,6 +330,8 @@ def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
     examples = [e for e in diff.examples if e.id]
     if examples:
         lines += ["", "Examples:", "", *(f"- {_md(_example_line(e))}" for e in examples)]
+    if diff.datasets:
+        lines += ["", "Datasets:", "", *(f"- {_md(_dataset_line(one))}" for one in diff.datasets)]
     if diff.cases:
         lines += ["", "Cases:", "", *(f"- {_md(_case_line(case))}" for case in diff.cases[:_MOST_CASES])]
         lines += [f"- … and {len(diff.cases) - _MOST_CASES:,} more"] if len(diff.cases) > _MOST_CASES else []

@@ -1,12 +1,14 @@
-"""`check`: everything that is wrong in a project: its knowledge, agents and examples, and its suites."""
+"""`check`: everything that is wrong in a project: knowledge, agents and examples, its suites, and its recipes."""
 
 import datetime
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from promptforge.compiler.build import Build, compile_project
-from promptforge.files import Tree
-from promptforge.source import Diagnostic, errors
-from promptforge.workbench.suites import Suites, judge_suites, load_suites
+from promptforge.files import CONFIG, Tree
+from promptforge.source import Diagnostic, errors, ordered
+from promptforge.workbench.recipes import Recipes, load_recipes
+from promptforge.workbench.suites import Suites, load_suites
 
 __all__ = ["Checked", "check"]
 
@@ -17,6 +19,7 @@ class Checked:
 
     build: Build
     suites: Suites
+    recipes: Recipes
     diagnostics: tuple[Diagnostic, ...]
 
     @property
@@ -26,13 +29,28 @@ class Checked:
 
 
 def check(tree: Tree, *, today: datetime.date, strict: bool = False) -> Checked:
-    """Compile a project and read its suites, looking also for what a build need not know.
+    """Compile a project and read its suites and recipes, looking also for what a build need not know.
 
     With `strict` every warning is an error.
     """
     build = compile_project(tree, today=today, thorough=True)
     suites = load_suites(build, thorough=True)
-    found = judge_suites(build, suites)
+    recipes = load_recipes(build, thorough=True)
+    judged = [build.diagnostics]
+    judged += [suites.diagnostics] if suites.suites else []
+    judged += [recipes.diagnostics] if recipes.present else []
+    found = _together(judged, suites.diagnostics)
     if strict:
         found = tuple(replace(diagnostic, strict=True) for diagnostic in found)
-    return Checked(build=build, suites=suites, diagnostics=found)
+    return Checked(build=build, suites=suites, recipes=recipes, diagnostics=found)
+
+
+def _together(judged: Sequence[Iterable[Diagnostic]], more: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """All of them; an `ignore` of promptforge.yaml counts as unused only where none of them uses it."""
+    unused = set.intersection(*({d for d in found if _is_unused_ignore(d)} for found in judged))
+    every = (diagnostic for found in (*judged, more) for diagnostic in found)
+    return ordered(d for d in every if not _is_unused_ignore(d) or d in unused)
+
+
+def _is_unused_ignore(diagnostic: Diagnostic) -> bool:
+    return diagnostic.code in ("PF601", "PF603") and diagnostic.span.file == CONFIG

@@ -11,12 +11,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from promptforge.artifact import Entry, read_entry
+from promptforge.artifact import Entry
 from promptforge.compiler.link import link
 from promptforge.compiler.load import Loaded, load
 from promptforge.compiler.tables import make_tables
 from promptforge.document import Document
 from promptforge.files import CONFIG, DEFAULT_FILE_MB, Tree, digest_of, input_paths, read_file
+from promptforge.lock import Place, read_entry
 from promptforge.model import Fact, Project, Table
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import Later
@@ -72,13 +73,13 @@ class Last(NamedTuple):
         """Where an agent's part of the artifact lies."""
         return slice(self.ends[number - 1] if number else 0, self.ends[number])
 
-    def entry(self, number: int) -> Entry:
-        """An agent as it was built."""
+    def entry(self, number: int, place: Place) -> Entry:
+        """An agent as it was built, when the facts stood at these places."""
         name = self.rows[number].name
         document, _ = parse("agent_prompts.yaml", self.prompts[self.place(number)])
         if document is None:
             raise UnclearError(f"the prompt of {name} cannot be read")
-        return read_entry(name, self.lock.get_agent(number), document.data[name])
+        return read_entry(name, self.lock.get_agent(number), document.data[name], place)
 
 
 class Knowledge(NamedTuple):

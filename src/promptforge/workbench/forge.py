@@ -13,16 +13,15 @@ from promptforge.artifact import (
     Artifact,
     Entry,
     committed_lock,
-    lock_text,
     prompt_digest,
     prompts_text,
-    read_artifact,
     read_committed_lock,
 )
 from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.errors import UsageError
 from promptforge.files import CONFIG, digest_of, wanted
+from promptforge.lock import lock_text, read_artifact
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import Later, exclusive, replace_files
@@ -145,7 +144,7 @@ def forge(
     Raises WriteError, UsageError, NoProjectError.
     """
     with exclusive(root):
-        build = compile_project(read_project(root), today=today, only=only)
+        build = compile_project(read_project(root), today=today, only=only, texts=True)
         place = output or build.project.config.output
         path = output_path(root, place)
         _refuse_foreign(path, place)
@@ -155,8 +154,8 @@ def forge(
         if build.errors:
             return report, build
         _complain_if_nobody(build, only)
-        prompts = prompts_text(artifact)
-        lock = lock_text(artifact, output=place, prompts=prompts).encode("utf-8")
+        prompts = prompts_text(artifact, {name: texts.prompt for name, texts in build.texts.items()})
+        lock = lock_text(artifact, output=place, prompts=prompts, texts=build.texts).encode("utf-8")
         files = {
             path: (prompts.encode("utf-8"), _shows_private(artifact)),
             lock_path(path): (lock, artifact.private),

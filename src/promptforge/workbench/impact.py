@@ -15,7 +15,7 @@ from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive
 from promptforge.workbench.forge import last_build, output_path
 from promptforge.workbench.suites import Suites, load_suites
-from promptforge.workbench.touched import new_errors, touched_by_facts, touched_cases
+from promptforge.workbench.touched import new_errors, stale_rows, touched_by_facts, touched_cases
 
 __all__ = ["Impact", "compare_sides"]
 
@@ -55,6 +55,7 @@ def compare_sides(root: Path, before: str | None, after: str | None, *, today: d
         cases = touched_by_facts(now.suites, diff.facts) if cases is None else cases
         breaks = (*diff.breaks, *new_errors(old.suites, now.suites))
         diff = replace(diff, cases=tuple(cases), breaks=breaks)
+    diff = replace(diff, datasets=tuple(stale_rows(root, diff.facts)))
     return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
 
 

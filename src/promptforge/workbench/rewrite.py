@@ -11,18 +11,15 @@ from promptforge.artifact import (
     Artifact,
     Entry,
     FactRecord,
-    agent_member,
     agent_yaml,
     committed_line,
-    fact_member,
-    lock_member,
-    reader_row,
     record_values,
 )
 from promptforge.compiler.render import Reading
 from promptforge.diff import Diff, compare
 from promptforge.files import digest_of
-from promptforge.model import LEVELS, Fact, Reader
+from promptforge.lock import Place, agent_member, fact_member, lock_member, reader_row
+from promptforge.model import LEVELS, Fact, Reader, Table
 from promptforge.source import Span
 from promptforge.workbench.disk import Later, replace_files
 from promptforge.workbench.edit import Edit, UnclearError
@@ -46,7 +43,8 @@ class Made(NamedTuple):
 def rewrite(edit: Edit, made: Made) -> Report:
     """Write the build, keep its state, and say what it did. Raises WriteError, UnclearError."""
     entries = dict(sorted(made.entries.items()))
-    before = {number: edit.last.entry(number) for number in entries}
+    was = _place_in({**edit.knowledge.project.tables, **edit.delta.tables})
+    before = {number: edit.last.entry(number, was) for number in entries}
     listeners = _listeners(edit, before, entries, made.readings)
     readers = _readers(edit, before, entries, listeners)
     rows, prompts = _prompts(edit, entries)
@@ -104,14 +102,14 @@ def _committed(edit: Edit, entries: Mapping[int, Entry]) -> bytes:
 
 
 def _lock(edit: Edit, entries: Mapping[int, Entry], readers: "_Readers", prompts: bytes) -> bytes:
-    lock = edit.last.lock
-    if edit.delta.moved:
-        lock.move_rows(edit.delta.moved)
+    lock, place = edit.last.lock, _place_in(edit.knowledge.project.tables)
+    if edit.delta.moved and lock.has_rows_elsewhere():
+        raise UnclearError("a row does not stand where its fact does")
     for number, counts in _filtered(edit).items():
         if number not in entries:
             lock.add_filtered(number, counts)
     for number, entry in entries.items():
-        lock.set_agent(number, agent_member(entry))
+        lock.set_agent(number, agent_member(entry, place))
     lock.facts = list(_fact_lines(edit))
     lock.set_head(lock_member("output", {"path": edit.state.head["place"], "sha256": digest_of(prompts)}))
     lock.set_head(lock_member("inputs", edit.inputs.digests))
@@ -246,21 +244,26 @@ def _diff(edit: Edit, before: Mapping[int, Entry], entries: Mapping[int, Entry],
 def _cloud(edit: Edit, before: Mapping[int, Entry], entries: Mapping[int, Entry]) -> dict[str, int]:
     """How many prompts of cloud models hold each fact."""
     counts: dict[str, int] = edit.state.part("cloud")
+    is_fact = _place_in(edit.knowledge.project.tables)
     for number, entry in entries.items():
         if entry.tier == "cloud":
             for id_ in {id_ for segment in before[number].enriched.segments for id_ in segment.facts} & counts.keys():
                 counts[id_] -= 1
             for id_ in {id_ for segment in entry.enriched.segments for id_ in segment.facts}:
-                if _is_fact(edit, id_):
+                if is_fact(id_):
                     counts[id_] = counts.get(id_, 0) + 1
     return {id_: count for id_, count in counts.items() if count}
 
 
-def _is_fact(edit: Edit, id_: str) -> bool:
-    name, _, key = id_.partition("/")
-    table = edit.knowledge.project.tables.get(name)
-    fact = table.by_key.get(key) if table else None
-    return fact is not None and fact.id == id_
+def _place_in(tables: Mapping[str, Table]) -> Place:
+    """Where the facts of tables stand."""
+
+    def place(id_: str) -> tuple[str, int] | None:
+        name, _, key = id_.partition("/")
+        fact = tables[name].by_key.get(key) if name in tables else None
+        return (fact.file, fact.line) if fact and fact.id == id_ else None
+
+    return place
 
 
 def _local_facts(edit: Edit, rows: list[Row]) -> int:

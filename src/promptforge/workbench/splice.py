@@ -1,11 +1,10 @@
 """A new lock from the old one: lines taken over, moved on or replaced, so that not all of it need be read or made.
 
-It rests on two things that `artifact` promises: each fact and each agent has a line of its own, and no text in them
+It rests on two things that `lock` promises: each fact and each agent has a line of its own, and no text in them
 holds an unescaped quote, so that what is searched for with its quotes is never found inside a text.
 """
 
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -15,10 +14,11 @@ __all__ = ["Lock"]
 _START, _FACTS, _AGENTS = b"{\n", b'\n"facts": {\n', b'\n},\n"agents": {\n'
 _BETWEEN = b",\n"
 _FILTERED = b'"filtered":{'
+_OWN_PLACE = b',"row",'
 
 
 class Lock:
-    """The lines of a lock. Raises ValueError when they are not as `artifact` writes them."""
+    """The lines of a lock. Raises ValueError when they are not as `lock` writes them."""
 
     def __init__(self, content: bytes) -> None:
         facts = content.index(_FACTS)
@@ -72,16 +72,9 @@ class Lock:
                 at = self._content.find(needle, self._ends[number])
         return found
 
-    def move_rows(self, places: Mapping[str, tuple[str, int]]) -> None:
-        """Let the rows of facts that only stand elsewhere now name their new file and line."""
-        moved = {_quoted(id_): _quoted(file) + b",%d,0,[" % line for id_, (file, line) in places.items()}
-
-        def move(row: re.Match[bytes]) -> bytes:
-            to = moved.get(row[2])
-            return row[0] if to is None else b'"row",' + to + row[2]
-
-        for number in range(len(self._starts)):
-            self._changed[number] = _ROW.sub(move, self._line(number))
+    def has_rows_elsewhere(self) -> bool:
+        """Whether a row names a file and line of its own, so that its line must change where its fact moves."""
+        return self._content.find(_OWN_PLACE, self._agents) >= 0
 
     def add_filtered(self, number: int, more: Mapping[int, int]) -> None:
         """Count more (or fewer) facts that the sections of an agent do not match."""
@@ -96,9 +89,6 @@ class Lock:
 
     def _line(self, number: int) -> bytes:
         return self._changed.get(number) or self._content[self._starts[number] : self._ends[number]]
-
-
-_ROW = re.compile(rb'"row",("(?:[^"\\]|\\.)*"),\d+,0,\[("(?:[^"\\]|\\.)*")')
 
 
 def _members(lines: bytes) -> list[bytes]:

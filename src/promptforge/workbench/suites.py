@@ -17,7 +17,7 @@ from promptforge.source import Diagnostic, ordered
 from promptforge.text import Renderer
 from promptforge.yamlio import parse
 
-__all__ = ["Suites", "judge_suites", "load_suites"]
+__all__ = ["Suites", "agent_names", "judge_suites", "load_suites"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def load_suites(build: Build, *, thorough: bool = False) -> Suites:
         documents,
         project,
         renderer,
-        agents=_agents(build),
+        agents=agent_names(build),
         conditions=lambda document, path, table, where: conditions(project.tables, document, path, table, where),
         select=lambda table, where: [
             project.tables[table].facts[n] for n in chooser.matching(project.tables[table], where)
@@ -65,7 +65,7 @@ def load_suites(build: Build, *, thorough: bool = False) -> Suites:
     return Suites(suites=kept, given_away=away, dropped=dropped, diagnostics=settled)
 
 
-def _agents(build: Build) -> set[str]:
+def agent_names(build: Build) -> set[str]:
     """The names of all agents, those of a wrong shape included: their cases are not to blame."""
     shaped = [d.data for file, d in build.documents.items() if file.startswith("agents/") and isinstance(d.data, dict)]
     return {*build.project.agents, *(str(data["name"]) for data in shaped if "name" in data)}

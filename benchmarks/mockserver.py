@@ -1,6 +1,6 @@
 """A model server that does nothing but wait: OpenAI's chat format on loopback, for measuring clients.
 
-    python benchmarks/mock.py [--port 0] [--latency-ms 20] [--life-s 600] [--answer "The answer is 42."]
+    python benchmarks/mockserver.py [--port 0] [--latency-ms 20] [--life-s 600] [--answer "The answer is 42."]
 
 It prints its port, serves until its life is over or its standard input closes, and keeps up with more requests than any
 client sends: GET /stats says how many came, and how many at once. With uvloop installed it takes about half the time.

@@ -1,0 +1,105 @@
+"""How fast rows are made, mixed and split, and how much memory that takes.
+
+    python benchmarks/dataset.py [--facts 5000] [--rows 100000] [--replay 0.5] [--least 20000] [--most-mb 500]
+
+A project of so many facts is made in a temporary folder, with one agent that is told all of them and prompts of about
+800 bytes (`system: base`), so that a row has about 1 kB. Half of the rows are from facts, half are the user's own. All
+rows of the three sides are taken and put together as a line of JSON would be, without being written. Ends with 1 where
+fewer rows a second are made than `--least`, or more memory is taken than `--most-mb`.
+"""
+
+import argparse
+import datetime
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from generate import TABLES, dump, fact, words
+
+from promptforge.compiler.build import compile_project
+from promptforge.compiler.load import read_project
+from promptforge.dataset.rows import SPLITS
+from promptforge.workbench.datasets import make_rows
+from promptforge.workbench.recipes import load_recipes
+from promptforge.workbench.suites import load_suites
+
+SUITE_CASES = 109
+
+
+def project(folder: Path, facts: int, rows: int, replay: float) -> None:
+    """The files: facts, an agent, a suite of the usual size, the user's own rows, a recipe."""
+    chance = random.Random(3)
+    tables = {table: [fact(chance, table, n) for n in range(at, facts, len(TABLES))] for at, table in enumerate(TABLES)}
+    for part in ("knowledge", "agents", "suites", "training"):
+        (folder / part).mkdir(parents=True)
+    for table, listed in tables.items():
+        (folder / "knowledge" / f"{table}.yaml").write_text(dump({table: listed}))
+    persona = f"You are Keeper, who looks after {words(chance, 20)}.\nYour duty is {words(chance, 60)}.\n"
+    (folder / "agents/keeper.yaml").write_text(
+        dump({"name": "keeper", "model": "near", "budget": 10_000_000, "persona": persona})
+    )
+    (folder / "promptforge.yaml").write_text(
+        "name: bench\nlimits: {file_mb: 64}\nmodels: {near: {backend: reader, tier: local}}\n"
+    )
+    cases = [
+        {"id": f"c{n}", "category": "t", "agents": ["keeper"], "ask": f"Which {words(chance, 5)} is {words(chance, 3)}?",
+         "expect": {"any": [f"{{{{ services['{tables['services'][n % len(tables['services'])]['name']}'].port }}}}"]}}
+        for n in range(SUITE_CASES)
+    ]  # fmt: skip
+    (folder / "suites/s.yaml").write_text(dump({"suite": "s", "cases": cases}))
+    with (folder / "own.jsonl").open("w") as file:
+        for number in range(int(rows * replay * 1.05) + 10):
+            messages = [
+                {"role": "user", "content": f"{words(chance, 12)} {number}?"},
+                {"role": "assistant", "content": words(chance, 120)},
+            ]
+            file.write(json.dumps({"messages": messages, "category": "general"}) + "\n")
+    mix = {"infrastructure": 1 - replay, "replay": replay} if replay else {"infrastructure": 1.0}
+    (folder / "training/r.yaml").write_text(
+        dump({"recipe": "r", "agents": ["keeper"], "model": "near", "system": "base", "rows": rows, "mix": mix,
+              "sources": {"replay": ["own.jsonl"]}, "max_share_per_fact": 0.02})
+    )  # fmt: skip
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--facts", type=int, default=5000)
+    asked.add_argument("--rows", type=int, default=100_000)
+    asked.add_argument("--replay", type=float, default=0.5)
+    asked.add_argument("--least", type=float, default=20_000)
+    asked.add_argument("--most-mb", type=float, default=500)
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project(folder, options.facts, options.rows, options.replay)
+        build = compile_project(read_project(folder), today=datetime.date(2026, 11, 22))
+        suites, recipes = load_suites(build), load_recipes(build)
+        assert not build.errors, build.errors[:3]
+        assert not recipes.diagnostics, recipes.diagnostics
+        before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        start = time.process_time()
+        made = make_rows(build, suites, recipes, recipes.recipes["r"])
+        chosen_s = time.process_time() - start
+        size = count = 0
+        for side in SPLITS:
+            for row in made.rows(side):
+                size += sum(len(text) for _, text in row.messages)
+                count += 1
+        total_s = time.process_time() - start
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rate = count / total_s
+    print(f"{count:,} rows of {size / count:,.0f} characters from {options.facts:,} facts: {made.account.kinds}")
+    print(
+        f"chosen in {chosen_s:.1f} s, made in {total_s - chosen_s:.1f} s: {rate:,.0f} rows/s, {size / total_s / 1e6:.0f} MB/s"
+    )
+    print(f"memory: {peak_mb:.0f} MB at most, {before_mb:.0f} MB of it the compiled project")
+    print(f"left out: {made.account.left_out}; notes: {made.account.notes}")
+    return int(rate < options.least or peak_mb > options.most_mb)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

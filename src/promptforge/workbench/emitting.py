@@ -1,0 +1,99 @@
+"""`dataset build`: a recipe to a folder that a trainer reads, audited before anybody trains on it."""
+
+import datetime
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptforge.artifact import prompt_digest
+from promptforge.compiler.build import Build
+from promptforge.dataset.dataset import Dataset
+from promptforge.dataset.findings import Audit
+from promptforge.dataset.rows import Recipe
+from promptforge.dataset.write import Origin, Written, write
+from promptforge.errors import UsageError
+from promptforge.files import digest_of
+from promptforge.model import Model
+from promptforge.store import HISTORY, Store
+from promptforge.tokens import Tokenizer, TokenizerError, load_tokenizer
+from promptforge.workbench.auditing import audit_files
+from promptforge.workbench.check import Checked
+from promptforge.workbench.datasets import make_rows
+from promptforge.workbench.disk import exclusive
+from promptforge.workbench.recipes import find_recipe
+from promptforge.workbench.rewording import Reworder
+from promptforge.workbench.variants import compile_for, prompt_of
+
+__all__ = ["Emitted", "emit_dataset", "folder_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emitted:
+    """A dataset that was made, written and audited."""
+
+    dataset: Dataset
+    written: Written
+    audit: Audit
+
+
+def folder_of(root: Path, recipe: Recipe) -> Path:
+    """Where a recipe's dataset goes unless the command says otherwise."""
+    return root / "build" / "datasets" / recipe.name
+
+
+def emit_dataset(
+    root: Path,
+    checked: Checked,
+    name: str,
+    *,
+    output: Path | None,
+    today: datetime.date,
+    environ: Mapping[str, str],
+    seen: Callable[[int], None] | None = None,
+) -> Emitted:
+    """Make, write and audit. The folder is replaced in whole, or left as it was.
+
+    Raises UsageError for a recipe that is not there, InputError where it cannot be met, WriteError, BackendError.
+    """
+    build = checked.build
+    recipe = find_recipe(checked.recipes, name)
+    model = build.project.config.models[recipe.model]
+    folder = output or folder_of(root, recipe)
+    if folder.is_file():
+        raise UsageError(f"the output '{folder}' is a file", hint="name a folder")
+    with exclusive(root), Store(root / HISTORY) as history:
+        reword = Reworder(build, history, environ=environ) if recipe.paraphrase else None
+        made = make_rows(build, checked.suites, checked.recipes, recipe, history=history, reword=reword)
+        origin = _origin(root, build, recipe, model, folder, made)
+        written = write(made, recipe, folder, lengths=_tokenizer(model, root), origin=origin)
+    audit = audit_files([folder], root=root, today=today, recipe=recipe.name, seen=seen)
+    return Emitted(dataset=made, written=written, audit=audit)
+
+
+def _origin(root: Path, build: Build, recipe: Recipe, model: Model, folder: Path, made: Dataset) -> Origin:
+    compiled = compile_for(build, recipe.agents, model)
+    prompts = {
+        agent: prompt_digest(prompt_of(one.entry, recipe.system)) for agent, one in compiled.items() if one.entry
+    }
+    relative = os.path.relpath(folder, root)
+    return Origin(
+        recipe=build.tree.files[recipe.file],
+        model=str(model.settings.get("model", model.name)),
+        knowledge=digest_of(str(sorted((id_, str(fact.values)) for id_, fact in build.artifact.facts.items()))),
+        prompts=prompts,
+        private=build.artifact.private,
+        context_tokens=model.context,
+        folder=str(folder) if relative.startswith("..") else Path(relative).as_posix(),
+        notes=made.account.notes,
+    )
+
+
+def _tokenizer(model: Model, root: Path) -> Tokenizer:
+    """The model's own, or an estimate that errs high where it is not on this machine."""
+    try:
+        return load_tokenizer(model.tokenizer, root=root)
+    except TokenizerError as problem:
+        if not problem.absent:
+            raise
+        return load_tokenizer("estimate", root=root)
