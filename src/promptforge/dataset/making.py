@@ -54,7 +54,7 @@ class Maker:
 
     def _rendered(self, seed: Seed, given: Sequence[Fact], question: Rendered | str, answer: Rendered | str) -> Worded:
         """Where the renderer was needed, it says what was read."""
-        known = {fact.id for fact in given}
+        known = dict.fromkeys(fact.id for fact in given)
         beyond = {
             fact.id: fact
             for part in (question, answer)

@@ -15,7 +15,7 @@ from promptforge.bench.spellings import tokens
 from promptforge.bench.values import identity
 from promptforge.model import Fact, Table, written
 
-__all__ = ["THINGS", "Namer", "Names", "Thing", "pieces"]
+__all__ = ["NOTHING", "THINGS", "Namer", "Names", "Thing", "leaves", "pieces"]
 
 Thing = tuple[str, int | float | str]
 """A kind of identifier, and what it names."""

@@ -53,7 +53,7 @@ class WrittenCases:
         for run in runs:
             for number in self._with.get(run, ()):
                 shared[number] = shared.get(number, 0) + 1
-        for number, common in shared.items():
+        for number, common in sorted(shared.items()):
             own = self._facts[number]
             if own and facts and own.isdisjoint(facts):
                 continue
