@@ -6,6 +6,7 @@ import pytest
 
 from promptforge.model import Column, Config, Fact, Project, Table, Text
 from promptforge.text import Renderer
+from promptforge.views import stands
 
 
 def _table(name: str, key: str, facts: list[dict[str, object]], refs: dict[str, str] | None = None) -> Table:
@@ -70,3 +71,23 @@ def test_a_text_may_call_one_fact_by_name():
     assert rendered.text == "What is on 42069?"
     assert rendered.printed == (("ports/vault", "port"),)
     assert rendered.reads == ("ports/vault",)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "named"),
+    [
+        (53, "at 2001:db8:1::53", False),
+        (53, "port 53.", True),
+        (10, "192.0.2.10", False),
+        (1337, "mini:1337", True),
+        ("mini", "mini:1337", True),
+        ("192.0.2.10", "http://192.0.2.10:8123", True),
+        ("Nice.", "it is nice.", True),
+        ("windu", "on windows", False),
+        (["a", "leet"], "leet", True),
+        ("", "anything", False),
+    ],
+)
+def test_a_value_stands_in_a_text_as_a_word_of_its_own(value, text, named):
+    """A port is not the end of an address."""
+    assert stands(value, text) is named

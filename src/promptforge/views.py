@@ -4,6 +4,7 @@ They have no public attribute of their own: `fact.items` is the column `items`. 
 shows nothing of it; reading a column, looping and counting do.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,18 @@ from typing import Any
 from promptforge.model import Fact, Table, canonical, written
 from promptforge.source import did_you_mean
 
-__all__ = ["MAX_STEPS", "AgentView", "FactView", "Record", "RuntimeName", "TableView", "TextError", "Unset", "find_one"]
+__all__ = [
+    "MAX_STEPS",
+    "AgentView",
+    "FactView",
+    "Record",
+    "RuntimeName",
+    "TableView",
+    "TextError",
+    "Unset",
+    "find_one",
+    "stands",
+]
 
 MAX_STEPS = 200_000
 """Items of `range` and of tables that one text may run through."""
@@ -67,14 +79,18 @@ class Record:
         if not self.used:
             return ()
         folded = text.casefold()
-        return tuple(place for place, (value, times) in self.used.items() if times > 0 and _stands(value, folded))
+        return tuple(place for place, (value, times) in self.used.items() if times > 0 and stands(value, folded))
 
 
-def _stands(value: object, folded: str) -> bool:
+def stands(value: object, folded: str) -> bool:
+    """Whether a folded text names a value: as a word of its own; a number not as a part of an address."""
     if isinstance(value, (list, tuple)):
-        return any(_stands(one, folded) for one in value)
+        return any(stands(one, folded) for one in value)
     words = written(value).strip().casefold()
-    return bool(words) and words in folded
+    if not words or words not in folded:
+        return False
+    before, after = (r"(?<![\w.])(?<!::)", r"(?!\w|\.\d)") if words.isdigit() else (r"(?<!\w)", r"(?!\w)")
+    return re.search(before + re.escape(words) + after, folded) is not None
 
 
 class Unset:

@@ -9,6 +9,7 @@ from promptforge.dataset.seeds import Seed, called, column_words, table_words
 from promptforge.dataset.wording import Wording, uses_fact
 from promptforge.files import digest_of
 from promptforge.model import Fact, Rendered, Table, Text, written
+from promptforge.views import stands
 
 __all__ = ["Maker", "Worded"]
 
@@ -131,15 +132,8 @@ class Maker:
         for fact in given:
             for column in dict.fromkeys((*wanted, *self._tables[fact.table].key)):
                 value = fact.values.get(column)
-                if value is not None and _stands(value, folded):
+                if value is not None and stands(value, folded):
                     yield Printed(fact.id, column)
-
-
-def _stands(value: object, folded: str) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(_stands(one, folded) for one in value)
-    words = written(value).strip().casefold()
-    return bool(words) and words in folded
 
 
 def row_id(seed: Seed, made: Worded) -> str:
