@@ -8,9 +8,10 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from promptforge.artifact import Artifact, Entry, lock_text, prompts_text, read_artifact
+from promptforge.artifact import Artifact, Entry, prompts_text
 from promptforge.compiler.build import Build
 from promptforge.diff import Diff, compare
+from promptforge.lock import lock_text, read_artifact
 from strategies import KEYS, Plain, Spec, compiled, edits, facts_of, key_of, projects, tree_of, tries
 
 

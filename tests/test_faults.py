@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from promptforge.artifact import prompts_text, read_artifact
+from promptforge.artifact import prompts_text
 from promptforge.cli.main import promptforge
 from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
+from promptforge.lock import read_artifact
 from strategies import TODAY
 
 _PROMPTS, _LOCK, _COMMITTED = "build/agent_prompts.yaml", "build/agent_prompts.lock.json", "promptforge.lock"

@@ -19,9 +19,10 @@ from click.testing import CliRunner
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from promptforge.artifact import Entry, committed_lock, lock_text, prompts_text
+from promptforge.artifact import Entry, committed_lock, prompts_text
 from promptforge.cli.main import promptforge
 from promptforge.compiler.build import Build, compile_project
+from promptforge.lock import lock_text
 from promptforge.model import LEVELS, Prompt, Segment
 from promptforge.tokens import count_chat, load_tokenizer
 from strategies import (

@@ -7,26 +7,25 @@ comparison can still name what a change breaks. Whoever writes an artifact refus
 import datetime
 import gc
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from promptforge import __version__
-from promptforge.artifact import Artifact, Entry, FactRecord, SectionRecord, record_values
+from promptforge.artifact import Artifact, Entry, FactRecord, record_values
+from promptforge.compiler.agents import Compiler, compile_agents
 from promptforge.compiler.allow import settle
-from promptforge.compiler.choose import Chooser, Chosen, clearance_of
-from promptforge.compiler.fit import Count, fit
 from promptforge.compiler.judge import judge
 from promptforge.compiler.link import link
 from promptforge.compiler.load import Loaded, Parse, load
-from promptforge.compiler.render import Draft, Drafter, Reading
+from promptforge.compiler.render import Drafter, Reading
 from promptforge.document import Document
 from promptforge.files import CONFIG, Tree, digest_of
-from promptforge.model import Agent, Model, Project, Prompt, Reader
-from promptforge.source import Diagnostic, Span, errors, ordered
-from promptforge.tokens import Tokenizer, TokenizerError, count_chat, load_tokenizer
+from promptforge.lock import Texts
+from promptforge.model import Project, Reader
+from promptforge.source import Diagnostic, errors, ordered
 from promptforge.yamlio import parse
 
 __all__ = ["Build", "Part", "compile_part", "compile_project", "without_collection"]
@@ -46,6 +45,8 @@ class Build:
     """The examples (`example:ID`) and templates (`template:NAME`) with references, and what they rested on."""
     tokenizer_files: tuple[Path, ...] = ()
     """Files outside the project's own that the counts rest on."""
+    texts: Mapping[str, Texts] = field(default_factory=dict)
+    """By agent its parts of the files, where they were asked for."""
     _lines: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def source_line(self, file: str, line: int) -> str | None:
@@ -69,13 +70,15 @@ def compile_project(
     thorough: bool = False,
     only: Sequence[str] = (),
     parse: Parse = parse,
+    texts: bool = False,
 ) -> Build:
     """Compile every agent, or those whose names match a pattern of `only`.
 
-    `thorough` also looks for what a build need not know: unused allowances, near twins.
+    `thorough` also looks for what a build need not know: unused allowances, near twins. With `texts` it also makes the
+    agents' parts of the files, where nothing is wrong so far.
     """
     with without_collection():
-        return _compile(tree, today, thorough, only, parse)
+        return _compile(tree, today, thorough, only, parse, texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +93,10 @@ class Part:
 
 def compile_part(project: Project, loaded: Loaded, *, root: Path, digests: Mapping[str, str]) -> Part:
     """Compile the agents of a project of which only a part is linked; `digests` are those of its files."""
-    compiler = _Compiler(project, loaded, root, digests)
-    entries = {agent.name: compiler.entry(agent, broken=False) for agent in project.agents.values()}
-    found = [*compiler.found, *compiler.drafter.rest()]
+    compiler = Compiler(project, loaded, root, digests)
+    made = [compiler.make(agent) for agent in project.agents.values()]
+    entries = {one.entry.name: one.entry for one in made}
+    found = [*compiler.found, *(problem for one in made for problem in one.found), *compiler.drafter.rest()]
     readings = dict(_readings(project, compiler.drafter))
     return Part(entries=entries, readings=readings, diagnostics=tuple(found))
 
@@ -109,31 +113,31 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[str], parse: Parse) -> Build:
+def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[str], parse: Parse, texts: bool) -> Build:
     loaded, found = load(tree, parse=parse)
     project, problems = link(loaded)
     found += problems
-    found += judge(project, loaded, today=today)
-    if thorough:
-        from promptforge.compiler.twins import near_twins
-
-        found += near_twins(project, loaded)
     digests = {path: digest_of(content) for path, content in tree.files.items()}
-    compiler = _Compiler(project, loaded, tree.root, digests)
+    compiler = Compiler(project, loaded, tree.root, digests)
+    agents = [a for a in project.agents.values() if not only or any(fnmatchcase(a.name, one) for one in only)]
+
+    def meanwhile() -> tuple[list[Diagnostic], dict[str, FactRecord]]:
+        return _judged(project, loaded, today, thorough), _records(project)
+
+    made, (problems, facts) = compile_agents(compiler, agents, texts=texts and not errors(found), meanwhile=meanwhile)
+    found += problems
     standing = settle(ordered(found), loaded, project.config, thorough=False) if errors(found) else ()
     wrong_files = {d.span.file for d in errors(standing)}
     entries = {
-        agent.name: compiler.entry(agent, broken=agent.file in wrong_files)
-        for agent in project.agents.values()
-        if not only or any(fnmatchcase(agent.name, pattern) for pattern in only)
+        one.entry.name: replace(one.entry, broken=True) if one.entry.file in wrong_files else one.entry for one in made
     }
-    found += compiler.found
+    found += [*compiler.found, *(problem for one in made for problem in one.found)]
     found += compiler.drafter.rest() if not only else []
     if CONFIG in loaded.broken:
         # Without its models no agent has a clearance: what follows from that is not the user's mistake.
         found = [d for d in found if d.code not in ("PF410", "PF501")]
     settled = settle(ordered(found), loaded, project.config, thorough=thorough)
-    artifact = _artifact(project, entries, compiler)
+    artifact = _artifact(project, entries, compiler, facts)
     return Build(
         artifact=artifact,
         diagnostics=settled,
@@ -142,138 +146,32 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
         tree=tree,
         tokenizer_files=tuple(path for one in compiler.tokenizers for path in one.files),
         readings=dict(_readings(project, compiler.drafter)),
+        texts={one.entry.name: one.texts for one in made if one.texts},
     )
 
 
-class _Compiler:
-    """What the agents of one project share while they are compiled."""
+def _judged(project: Project, loaded: Loaded, today: datetime.date, thorough: bool) -> list[Diagnostic]:
+    """What is wrong with facts and texts."""
+    found = list(judge(project, loaded, today=today))
+    if thorough:
+        from promptforge.compiler.twins import near_twins
 
-    def __init__(self, project: Project, loaded: Loaded, root: Path, digests: Mapping[str, str]) -> None:
-        self.project, self.loaded, self.root, self.digests = project, loaded, root, digests
-        self.found: list[Diagnostic] = []
-        self.chooser = Chooser(project)
-        self.drafter = Drafter(project, loaded.documents)
-        self._tokenizers: dict[str, Tokenizer] = {}
-        self._shared = _shared_inputs(project)
-        self._model_digests: dict[str, str] = {}
-
-    def entry(self, agent: Agent, *, broken: bool) -> Entry:
-        """One agent, through choose, render and fit, as `enriched` and as `base`."""
-        clearance = clearance_of(agent, self.project.config)
-        tokenizer = self._tokenizer(agent.model)
-        count = self._count(tokenizer)
-        before = len(self.found)
-        chosen, problems = self.chooser.choose(agent, clearance)
-        self.found += problems
-        draft, problems = self.drafter.draft(agent, chosen, clearance)
-        self.found += problems
-        enriched, problems = fit(agent, agent.sections, draft, count, filtered=[one.filtered for one in chosen])
-        self.found += problems
-        return Entry(
-            name=agent.name,
-            role=agent.role,
-            file=agent.file,
-            model=agent.model.name if agent.model else None,
-            tier=agent.model.tier if agent.model else None,
-            clearance=clearance,
-            tokenizer=tokenizer.name,
-            exact=tokenizer.exact,
-            margin=tokenizer.margin,
-            budget_tokens=agent.budget_tokens,
-            inputs=self._inputs(agent, chosen),
-            sections=tuple(
-                [SectionRecord(s.kind, s.name, s.label, s.file, s.line, s.priority, s.required) for s in agent.sections]
-            ),
-            variants={"base": _base(agent, draft, count), "enriched": enriched},
-            broken=broken or draft.broken or self._unsure(agent) or bool(errors(self.found[before:])),
-        )
-
-    def _unsure(self, agent: Agent) -> bool:
-        """Whether a file that could not be read may hold something of the agent's prompt."""
-        no_examples = any(path.startswith("fewshot") for path in self.loaded.broken)
-        return any(
-            (s.kind == "fewshot" and no_examples) or (s.kind == "table" and self.project.tables[s.name].partial)
-            for s in agent.sections
-        )
-
-    def _inputs(self, agent: Agent, chosen: Sequence[Chosen]) -> dict[str, str]:
-        # Of what is written, not how: a comment is no change of an agent.
-        inputs = {agent.file: digest_of(repr(self.loaded.documents[agent.file].data)), **self._shared}
-        if not any(section.path for section in agent.sections):
-            inputs["order of the tables"] = digest_of(json.dumps(list(self.project.tables)))
-        if agent.model is not None:
-            inputs[f"model {agent.model.name}"] = self._model_digest(agent.model.name)
-        for one in chosen:
-            if one.section.kind == "template":
-                text = self.project.templates[one.section.name]
-                inputs[text.file] = self.digests[text.file]
-        return inputs
-
-    def _model_digest(self, name: str) -> str:
-        if name not in self._model_digests:
-            self._model_digests[name] = _model_digest(self.project.config.models[name])
-        return self._model_digests[name]
-
-    @property
-    def tokenizers(self) -> Collection[Tokenizer]:
-        """Those that were used."""
-        return self._tokenizers.values()
-
-    def _count(self, tokenizer: Tokenizer) -> Count:
-        runtime = self.project.config.runtime
-        if not runtime:
-            return tokenizer.chat
-        return lambda messages: count_chat(tokenizer, messages, runtime)
-
-    def _tokenizer(self, model: Model | None) -> Tokenizer:
-        spec = model.tokenizer if model else "estimate"
-        if spec not in self._tokenizers:
-            try:
-                self._tokenizers[spec] = load_tokenizer(spec, root=self.root, render_chat=_render_chat)
-            except TokenizerError as problem:
-                document = self.loaded.documents.get(CONFIG)
-                place = Span(file=CONFIG)
-                if document and model:
-                    place = document.span(("models", model.name, "tokenizer"))
-                code = "PF416" if problem.absent else "PF415"
-                message = f"{problem.message}; counted by estimate" if problem.absent else problem.message
-                self.found.append(Diagnostic(code=code, span=place, message=message, hint=problem.hint))
-                self._tokenizers[spec] = load_tokenizer("estimate", root=self.root)
-        return self._tokenizers[spec]
+        found += near_twins(project, loaded)
+    return found
 
 
-def _render_chat(template: str, messages: Sequence[Mapping[str, str]], variables: Mapping[str, object]) -> str:
-    from promptforge.text import render_chat  # Jinja only for the tokenizers that have a chat template
-
-    return render_chat(template, messages, variables)
-
-
-def _base(agent: Agent, draft: Draft, count: Count) -> Prompt:
-    """The persona alone."""
-    sections = [(s, part) for s, part in zip(agent.sections, draft.parts, strict=True) if s.kind == "persona"]
-    parts = Draft(parts=tuple(part for _, part in sections))
-    prompt, _ = fit(agent, [s for s, _ in sections], parts, count)
-    return prompt
-
-
-def _shared_inputs(project: Project) -> dict[str, str]:
-    """What of promptforge.yaml shapes every prompt."""
-    config = project.config
-    settings = {key: config.settings.get(key) for key in ("budget", "reserve", "table", "sections", "runtime")}
-    shaping = [settings, dict(config.clearance), __version__]
-    return {CONFIG: digest_of(json.dumps(shaping, default=str, sort_keys=True))}
-
-
-def _model_digest(model: Model) -> str:
-    return digest_of(json.dumps([model.name, model.tier, model.tokenizer, model.context]))
-
-
-def _artifact(project: Project, entries: Mapping[str, Entry], compiler: _Compiler) -> Artifact:
-    facts = {
+def _records(project: Project) -> dict[str, FactRecord]:
+    """The facts as the lock keeps them."""
+    return {
         fact.id: FactRecord(fact.file, fact.line, fact.level, record_values(fact.values))
         for table in project.tables.values()
         for fact in table.facts
     }
+
+
+def _artifact(
+    project: Project, entries: Mapping[str, Entry], compiler: Compiler, facts: Mapping[str, FactRecord]
+) -> Artifact:
     return Artifact(
         name=project.config.name,
         version=__version__,

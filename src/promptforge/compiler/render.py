@@ -312,6 +312,29 @@ class Drafter:
                         self._render(text, named, found)
         return found
 
+    @property
+    def failing(self) -> bool:
+        """Whether any text could not be rendered."""
+        return any(isinstance(known, Exception) for known in self._texts.values())
+
+    def seen(self) -> list[tuple[int, bool, list[str]]]:
+        """The texts with references, by number: whether each is the same for all agents, and what it read so far."""
+        found = ((number, id(text)) for number, text in enumerate(self._all_texts()))
+        return [(number, key in self._texts, list(self._reads[key])) for number, key in found if key in self._reads]
+
+    def learn(self, seen: Sequence[tuple[int, bool, Sequence[str]]]) -> None:
+        """Take over what another drafter of the same project has seen."""
+        texts = self._all_texts() if seen else []
+        for number, for_all, reads in seen:
+            text = texts[number]
+            if for_all and id(text) not in self._texts:
+                self._render(text, next(iter(self._project.agents.values())), [])
+            self._reads.setdefault(id(text), {}).update(dict.fromkeys(reads))
+
+    def _all_texts(self) -> list[Text]:
+        examples = [text for example in self._project.examples for text in (example.user, example.assistant)]
+        return [*examples, *self._project.templates.values()]
+
     def failed(self, example: Example) -> bool:
         """Whether the example could not be rendered."""
         return any(isinstance(self._texts.get(id(text)), Exception) for text in (example.user, example.assistant))
@@ -320,7 +343,7 @@ class Drafter:
         """What the texts rested on so far; nothing where none of them has references, or none was rendered."""
         if not (with_references := [text for text in texts if id(text) in self._reads]):
             return None
-        reads = tuple(dict.fromkeys(read for text in with_references for read in self._reads[id(text)]))
+        reads = tuple(sorted({read for text in with_references for read in self._reads[id(text)]}))
         once = [made for text in with_references if isinstance(made := self._texts.get(id(text)), Rendered)]
         if len(once) < len(with_references):
             return Reading(reads, "")

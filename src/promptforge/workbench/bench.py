@@ -36,6 +36,8 @@ def bench(
     started, progress = now(), progress or Progress()
     run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
     scores = _Scores(plan)
+    blank = _run(plan, run_id, started, stopped="it did not end")
+    store.put_run(head_of(blank), plain_run(blank))  # what is killed is in the list of runs, and can be read
     outcomes, stopped = execute(
         plan.jobs,
         plan.targets,
@@ -48,17 +50,28 @@ def bench(
         progress=progress,
         arrived=scores.of,
     )
-    run = Run(
+    run = _run(plan, run_id, started, stopped=stopped)
+    run = replace(run, finished="" if stopped else now(), replies=tuple(_replies(plan, outcomes, scores)))
+    if plan.judge is not None:
+        run = judged_by_rubric(
+            plan.judge, run, plan.jobs, store, limits=plan.asked.limits, now=now, stop=stop, progress=progress
+        )
+    store.put_run(head_of(run), plain_run(run))
+    return run
+
+
+def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:
+    """A run without what came of it."""
+    return Run(
         id=run_id,
         suite=plan.suite.name,
         suite_digest=plan.suite.digest,
         categories=plan.suite.categories,
         started=started,
-        finished="" if stopped else now(),
         command=plan.asked.command or " ".join(sys.argv),
         arms=plan.arms,
         cases=plan.records,
-        replies=tuple(_replies(plan, outcomes, scores)),
+        replies=(),
         repeats=plan.asked.repeats,
         notes=plan.notes,
         stopped=stopped,
@@ -67,12 +80,6 @@ def bench(
         private_values=plan.private_values,
         section_tokens=plan.section_tokens,
     )
-    if plan.judge is not None:
-        run = judged_by_rubric(
-            plan.judge, run, plan.jobs, store, limits=plan.asked.limits, now=now, stop=stop, progress=progress
-        )
-    store.put_run(head_of(run), plain_run(run))
-    return run
 
 
 def _replies(plan: Plan, outcomes: Mapping[str, Outcome], scores: "_Scores") -> Iterable[Reply]:

@@ -1,13 +1,21 @@
 """Who may be sent what: by fact and by value, as the project says today, whatever an older revision said."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptforge.backends.base import Backend, Request
+from promptforge.bench.giveaways import Value, values_of
 from promptforge.bench.guard import Guard, Guarded, texts_of
+from promptforge.bench.spellings import tokens
 from promptforge.compiler.build import Build
-from promptforge.model import LEVELS, Model, Project
+from promptforge.model import LEVELS, Fact, Model, Project, Table
 
 __all__ = ["Clearance"]
+
+_REPORTED = "internal"
+"""The most sensitive level that the readers of a report may see."""
+_LEAST = 3
+"""Letters and digits of a value that a report hides."""
+_TRUTHS = frozenset(["true", "false", "yes", "no", "on", "off"])
 
 
 class Clearance:
@@ -73,5 +81,26 @@ class Clearance:
         return Guarded(backend, lambda request: self.barred(request, model))
 
     def private_values(self) -> Mapping[str, str]:
-        """The literal values of private facts, and whose they are: what a report redacts."""
-        return self.guard("internal").values
+        """The literal values of private facts, and whose they are: what a report redacts.
+
+        All of them, single words too: a guard must not stop a request for a common word, a report may hide one. Not
+        those that are also values of a fact that is not private, truth values, and what is shorter than three signs.
+        """
+        allowed = LEVELS[_REPORTED]
+        shown = {tokens(value.text) for fact, value in _values([self._now.tables]) if LEVELS[fact.level] <= allowed}
+        found = {
+            value.text: fact.id
+            for fact, value in _values([*self._earlier, self._now.tables])
+            if LEVELS[self._levels[fact.id]] > allowed and _hides(value.text) and tokens(value.text) not in shown
+        }
+        return {**found, **self.guard(_REPORTED).values}
+
+
+def _values(states: Iterable[Mapping[str, Table]]) -> Iterator[tuple[Fact, Value]]:
+    for table in (table for tables in states for table in tables.values()):
+        yield from ((fact, value) for fact in table.facts for value in values_of(fact, table))
+
+
+def _hides(text: str) -> bool:
+    """Whether there is enough of it to be hidden: `1.5` would take `15` with it, wherever it stands."""
+    return sum(map(str.isalnum, text)) >= _LEAST and text.lower() not in _TRUTHS

@@ -30,20 +30,22 @@ class Estimate:
     barred: int
     input_tokens: int
     output_tokens: int
-    """At most."""
+    """Where no answer is cut off and asked for once more."""
     usd: float | None
-    """At most; None where a model that is to be paid has no price."""
+    """The same; None where a model that is to be paid has no price."""
     by_model: Mapping[str, int]
     judging: Outlook = field(default_factory=Outlook)
     """What the judge adds to all this; counted apart."""
     over: str = ""
     """Which limit of promptforge.yaml it exceeds, or nothing."""
+    most_usd: float = _LIMIT_USD
+    """What a run may cost without --yes: it is stopped there."""
 
 
 def estimate(
     jobs: Sequence[Job], known: Mapping[str, Outcome], models: Mapping[str, Model], build: Build, judging: Outlook
 ) -> Estimate:
-    """At most: answers are taken to be as long as they may be."""
+    """Answers are taken to be as long as they may be, and none to be cut off and asked for once more."""
     sending = {job.identity: job for job in jobs if not job.barred and job.identity not in known}
     by_model: dict[str, int] = {}
     inputs = outputs = 0
@@ -73,6 +75,7 @@ def estimate(
         by_model=by_model,
         judging=judging,
         over=_over(len(sending) + judging.requests, usd, judging.usd, build),
+        most_usd=build.project.config.settings.get("limits", {}).get("bench", {}).get("usd", _LIMIT_USD),
     )
 
 

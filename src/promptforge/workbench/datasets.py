@@ -62,7 +62,8 @@ def make_rows(
         raise InputError(f"the project has {len(wrong)} errors", hint="see them: promptforge check")
     weak = _weak(recipe, suites, history)
     model = build.project.config.models[recipe.model]
-    guard = Guard(build.project.tables, build.project.config.clearance[model.tier])
+    clearance = build.project.config.clearance[model.tier]
+    guard = Guard(build.project.tables, clearance)
     cases = WrittenCases(case for suite in suites.suites.values() for case in suite.cases)
 
     def barred(texts: Iterable[str]) -> bool:
@@ -75,6 +76,7 @@ def make_rows(
             maker=Maker(build.project.tables, Wording(Renderer(build.project, clean=neutralise), neutralise)),
             cases=cases,
             weak=weak,
+            clearance=clearance,
             barred=barred,
             replays=replay.places,
         )

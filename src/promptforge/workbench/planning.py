@@ -9,14 +9,14 @@ from typing import Any
 from promptforge.backends.base import Backend, Usage
 from promptforge.backends.opening import open_backend
 from promptforge.backends.price import cost_usd
-from promptforge.bench.cases import Case, Suite
+from promptforge.bench.cases import TIERS, Case, Suite
 from promptforge.bench.known import Known
 from promptforge.bench.known import known as values_of
 from promptforge.bench.plan import Job, in_order
 from promptforge.bench.results import Arm, CaseRecord
 from promptforge.bench.run import Limits, Outcome, Target, outcome_of
 from promptforge.compiler.build import Build
-from promptforge.errors import UsageError
+from promptforge.errors import ExtraMissingError, UsageError
 from promptforge.files import digest_of
 from promptforge.model import Model
 from promptforge.source import did_you_mean
@@ -137,7 +137,7 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
     """What a run would send. Raises UsageError when it asks for what is not there."""
     now = revisions[-1]
     scope = _scope(revisions, asked)
-    backends = {name: open_backend(model, root=root, environ=environ) for name, model in scope.models.items()}
+    backends = {name: _open(name, scope, root, environ) for name in scope.models}
     said = {name: _said(backend, store) for name, backend in backends.items()}
     identities = {name: {**backends[name].identity, "said": digest_of(text)} for name, text in said.items()}
     clearance = Clearance([revision.build for revision in revisions])
@@ -146,7 +146,6 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
     known = {} if asked.fresh else _known(store, jobs)
     targets = {name: _target(m, clearance.guarded(backends[name], m), asked) for name, m in scope.models.items()}
     by_id = {revision: {case.id: case for case in cases} for revision, cases in scope.cases.items()}
-    ids = {job.case.id for job in jobs}
     judge = None
     if scope.judge is not None:
         name = scope.judge.name
@@ -166,7 +165,7 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         arms=tuple(made.arms),
         jobs=tuple(in_order(jobs)),
         known=known,
-        records=tuple(clustered([r for r in made.records.values() if r.id in ids], by_id.values())),
+        records=tuple(clustered(list(_asked_of(made.records, jobs)), by_id.values())),
         targets=targets,
         models=scope.models,
         said=said,
@@ -180,6 +179,15 @@ def plan(root: Path, revisions: Sequence[Revision], asked: Asked, store: Store, 
         section_tokens=_section_tokens(scope.compiled[now.name], scope.variants, root),
         environment=environment(root, now.build),
     )
+
+
+def _asked_of(kept: Mapping[str, CaseRecord], jobs: Sequence[Job]) -> Iterable[CaseRecord]:
+    """The cases with the agents that are asked: of two revisions, those whose prompts differ."""
+    agents: dict[str, dict[str, None]] = {}
+    for job in jobs:
+        agents.setdefault(job.case.id, {})[job.agent] = None
+    for id_, asked in agents.items():
+        yield replace(kept[id_], agents=tuple(name for name in kept[id_].agents if name in asked))
 
 
 def _scope(revisions: Sequence[Revision], asked: Asked) -> _Scope:
@@ -263,6 +271,13 @@ def _chosen(suite: Suite, asked: Asked) -> list[Case]:
     for name in asked.categories:
         if name not in suite.categories:
             raise UsageError(f"no category '{name}' in {suite.name}", hint=did_you_mean(name, suite.categories))
+    for name in asked.tiers:
+        if name not in TIERS:
+            raise UsageError(f"no tier '{name}'", hint=did_you_mean(name, TIERS))
+    for glob in asked.agents:
+        known = {agent for case in suite.cases for agent in case.agents}
+        if not any(fnmatchcase(agent, glob) for agent in known):
+            raise UsageError(f"no case of {suite.name} asks an agent '{glob}'", hint=did_you_mean(glob, known))
     if not cases:
         raise UsageError(f"no case of {suite.name} is asked for", hint="look at --case, --category, --tier and --agent")
     return cases
@@ -320,6 +335,18 @@ def _variants(asked: Asked, entries: Collection[Any]) -> list[str]:
     return list(dict.fromkeys(variants))
 
 
+def _open(name: str, scope: _Scope, root: Path, environ: Mapping[str, str]) -> Backend:
+    """What answers for a model. A package that is missing is said with the agents that want it."""
+    try:
+        return open_backend(scope.models[name], root=root, environ=environ)
+    except ExtraMissingError as problem:
+        by_agent = [one for compiled in scope.compiled.values() for arm in compiled.values() for one in arm.items()]
+        agents = dict.fromkeys(agent for agent, one in by_agent if one.model.name == name)
+        asks = f", which {', '.join(agents)} would ask," if agents else ""
+        hint = f"{problem.hint}; or ask others: --model NAME, --agent GLOB"
+        raise UsageError(f"the model '{name}'{asks} needs a package that is not installed", hint=hint) from problem
+
+
 def _said(backend: Backend, store: Store) -> str:
     """What the server says of itself, and when it cannot be reached what it last said."""
     probe = getattr(backend, "probe", None)
@@ -334,10 +361,10 @@ def _said(backend: Backend, store: Store) -> str:
 
 def _differing(jobs: Sequence[Job]) -> list[Job]:
     """Of two revisions only what both ask and what differs: what is sent alike is answered alike."""
-    sent: dict[tuple[object, ...], list[str]] = {}
+    sent: dict[tuple[object, ...], set[str]] = {}
     for job in jobs:
-        sent.setdefault(_place(job), []).append(job.identity)
-    return [job for job in jobs if len(set(sent[_place(job)])) > 1]
+        sent.setdefault(_place(job), set()).add("" if job.barred else job.identity)
+    return [job for job in jobs if len(sent[_place(job)]) > 1]
 
 
 def _place(job: Job) -> tuple[object, ...]:

@@ -29,6 +29,7 @@ def records(
             given_away=str(away.get(case.id, "")),
             shown=case.shown,
             pass_fail=len(case.agents) == 1 and pass_fail(case),
+            rubric_only=not case.checks,
             file=case.span.file,
             line=case.span.line,
             held=planner.held(arms, case),
