@@ -305,6 +305,15 @@ def _any_of_problem(problem: Any, path: Path, place: Callable[[Path, bool], Span
                 if next(iter(inner.relative_schema_path)) == number:
                     yield from _diagnose(inner, place)
             return
+    if isinstance(value, list) and any(option.get("type") == "array" for option in problem.validator_value):
+        yield from _list_problem(problem, path, place)
+        return
+    texts = [option for option in problem.validator_value if option.get("type") == "string" and "pattern" in option]
+    if isinstance(value, str) and texts:
+        name = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
+        message, hint = f"{name} cannot be {_show(value)}", texts[0].get("description") or f"match {texts[0]['pattern']}"
+        yield Diagnostic(code="PF203", span=place(path, False), message=message, hint=hint)
+        return
     shapes = dict.fromkeys(_shape(option) for option in problem.validator_value)
     name = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
     message = f"{name} cannot be {_show(value)}"
@@ -320,6 +329,15 @@ def _any_of_problem(problem: Any, path: Path, place: Callable[[Path, bool], Span
         )
         hint = f"{near} ({hint})" if near else hint
     yield Diagnostic(code="PF203", span=place(path, False), message=message, hint=hint)
+
+
+def _list_problem(problem: Any, path: Path, place: Callable[[Path, bool], Span]) -> Iterator[Diagnostic]:
+    """What is wrong with a list where a list may stand: it is empty, or one of its items is of another kind."""
+    for number, option in enumerate(problem.validator_value):
+        if option.get("type") == "array":
+            for inner in problem.context or ():
+                if next(iter(inner.relative_schema_path)) == number:
+                    yield from _diagnose(inner, place)
 
 
 def _shape(option: Schema) -> str:

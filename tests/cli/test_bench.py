@@ -175,7 +175,7 @@ def test_a_dry_run_sends_nothing(pf, lab):
     assert found["by_model"] == {"local": 8, "cloud": 2}
     assert found["barred"] == 2
     assert 0 < found["usd"] < 0.01
-    assert "at most" in text.out
+    assert "up to $0.0022; what is cut off is asked for once more" in text.out
 
 
 @pytest.mark.parametrize(
@@ -536,3 +536,92 @@ def test_streamed_answers_have_a_time_to_the_first_token(pf, lab):
     (reply,) = found["replies"]
     assert reply["score"]["value"] == 1.0
     assert 0 < reply["answer"]["first_token_s"] <= reply["answer"]["latency_s"]
+
+
+def test_of_two_revisions_only_the_agents_whose_prompts_differ_are_compared(pf, lab, house, repository):
+    """A case that two agents are asked is paired by the one that changed; nothing is left open for ever."""
+    with model() as server:
+        lab(server)
+        repository()
+        house.edit("agents/windu.yaml", ("You are Windu.", "You are Windu, and brief."))
+        outcome = pf("bench", "--against", "HEAD", "--format", "json")
+    found = report(outcome)
+    assert outcome.code == 0
+    assert [case["id"] for case in found["cases"]] == ["leet"]
+    assert found["cases"][0]["agents"] == ["windu"]
+    assert found["comparisons"][0]["unanswered"] == []
+
+
+def test_no_difference_between_revisions_is_said(pf, lab, house, repository):
+    """Nothing to ask is no failure."""
+    with model() as server:
+        lab(server)
+        repository()
+        outcome = pf("bench", "--against", "HEAD")
+        assert posts(server) == []
+    assert outcome.code == 0
+    assert outcome.out == "no prompt that the suite asks differs from HEAD: nothing to ask, nothing to compare\n"
+
+
+def test_a_server_that_wants_an_hour_is_not_waited_for(pf, lab):
+    """Its requests are unanswered, and the run ends."""
+    with model(lambda system, question: status(429, {"error": "later"}, Retry_After="3600")) as server:
+        lab(server)
+        outcome = pf("bench", "--model", "local", "--format", "json")
+        assert len(posts(server)) <= 3
+    assert outcome.code == 4
+    assert unanswered(outcome) == {"rate_limited"}
+
+
+def test_budgets_count_by_estimate_where_a_server_counts_nothing(pf, lab):
+    """No usage is no free ride."""
+    blank = {"choices": [{"message": {"role": "assistant", "content": "I don't know."}, "finish_reason": "stop"}]}
+    with model(lambda system, question: blank) as server:
+        lab(server)
+        outcome = pf("bench", "--model", "local", "--max-tokens", "60")
+        assert outcome.code == 3
+        assert 0 < len(posts(server)) < 12
+
+
+def test_both_requests_of_an_answer_that_was_cut_are_counted(pf, lab):
+    """Tokens and money agree."""
+    with model(lambda system, question: completion("It is", finish_reason="length")) as server:
+        entry = (
+            f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local, params: {{max_tokens: 8}}}}"
+        )
+        lab(server, local=entry)
+        found = report(pf("bench", "--case", "attic", "--variant", "enriched", "--format", "json"))
+    assert found["replies"][0]["answer"]["usage"]["input_tokens"] == 40
+
+
+def test_a_case_that_only_a_judge_could_score_counts_in_no_score(pf, lab, house):
+    """The judge is never in the score."""
+    suite = "suite: lab\ncases:\n  - {id: j, category: t, agents: [yoda], ask: Be nice., judge: It is nice.}\n"
+    suite += (
+        "  - {id: k, category: t, agents: [yoda], ask: What is the address of attic?, expect: {all: [192.0.2.77]}}\n"
+    )
+    with model() as server:
+        lab(server)
+        house.write("suites/lab.yaml", suite)
+        found = report(pf("bench", "--variant", "enriched", "--format", "json"))
+    assert found["arms"][0]["score"]["overall"]["cases"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--tier", "golden"), "no tier 'golden'\n  hint: did you mean 'gold'?"),
+        (("--agent", "yodda"), "no case of lab asks an agent 'yodda'\n  hint: did you mean 'yoda'?"),
+    ],
+)
+def test_a_filter_that_names_nothing_is_said(pf, lab, arguments, message):
+    """With what is meant perhaps."""
+    with model() as server:
+        lab(server)
+        assert message in pf("bench", *arguments).err
+
+
+def test_a_file_that_is_not_there_is_named(pf, house):
+    """The missing one, not the other."""
+    house.write("a.json", '{"categories": {"x": 0.5}}')
+    assert "there is no file 'b.json', while the other one is a file" in pf("compare", "a.json", "b.json").err

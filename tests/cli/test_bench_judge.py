@@ -183,7 +183,7 @@ def test_a_dry_run_counts_the_judge_apart(pf, lab):
         lab(server, more="limits: {bench: {requests: 5}}\n")
         text = pf("bench", "--dry-run").out
         assert "4 requests to send" in text
-        assert "judged by oracle, apart: at most 2 requests, $0.00" in text
+        assert "judged by oracle, apart: at most 2 requests, up to $0.0" in text
         assert "this needs --yes: 6 requests are more than limits.bench.requests (5)" in text
         found = json.loads(pf("bench", "--dry-run", "--format", "json").out)
         assert found["requests"] == 4

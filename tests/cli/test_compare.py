@@ -92,10 +92,29 @@ def test_what_is_unanswered_stands_above_the_scores():
     missing = tuple(f"c{n} × windu × base: 503" for n in range(12))
     found = comparison(overall=None, unanswered=missing, verdict=verdict)
     lines = comparison_text(found, PLAIN).split("\n")
-    assert lines[4:6] == ["unanswered: 12 requests", "  c0 × windu × base: 503"]
-    assert lines[15] == "  … and 2 more (--format json has all)"
+    assert lines[4:9] == [
+        "unanswered: 12 requests",
+        "  12 × 503",
+        "    c0 × windu × base",
+        "    c1 × windu × base",
+        "    … and 10 more (--format json has all)",
+    ]
     assert lines.index("unanswered: 12 requests") < next(n for n, line in enumerate(lines) if "95 % interval" in line)
     assert "\x1b[31;1munanswered: 12 requests\x1b[0m" in comparison_text(found, Painter(colour=True))
+
+
+def test_what_is_unanswered_is_grouped_by_its_reason():
+    """The most frequent reason first, five of them, and no line longer than a terminal bears."""
+    missing = [f"c{n} × windu × base: reason {why}{'x' * 300 * (why == 6)}" for why in range(7) for n in range(why + 1)]
+    lines = comparison_text(comparison(overall=None, unanswered=tuple(missing)), PLAIN).split("\n")
+    at = lines.index("unanswered: 28 requests")
+    shown = lines[at + 1 : lines.index("", at)]
+    assert [line[:14] for line in shown if " × reason " in line] == [
+        f"  {n} × reason {n - 1}"[:14] for n in (7, 6, 5, 4, 3)
+    ]
+    assert shown[0].endswith("xx …")
+    assert max(map(len, shown)) == 160
+    assert shown[-1] == "  … and 3 more for other reasons (--format json has all)"
 
 
 def test_the_reader_finds_more_and_is_never_better():
@@ -164,6 +183,29 @@ def test_arms_stand_side_by_side_with_their_intervals():
     ]
     assert [entry["overall"] is None for entry in arms_json([full, cut])] == [False, True]
     assert json.dumps(arms_json([full]))
+
+
+def test_many_arms_stand_below_each_other():
+    """With the overall score, the cases and what is unanswered of each; the categories are in the report."""
+    more = [arm(f"without s{n}", [1, 0], reader=n == 1) for n in range(2)]
+    cut = arm("enriched", [1, 0], overall=None, states={"answered": 2, "failed": 3, "timed_out": 1})
+    assert arms_text([arm("base", [1] * 28 + [0] * 12), *more, cut], PLAIN).split("\n") == [
+        "                    OVERALL                 n  unanswered  found in the prompt",
+        "base · coder        0.700 (0.55 to 0.82)   40",
+        "without s0 · coder  0.500 (0.09 to 0.91)    2",
+        "without s1 · coder  0.500 (0.09 to 0.91)    2              1 of 2",
+        "enriched · coder    withheld                            4",
+        "the categories of each: promptforge report",
+    ]
+
+
+def test_answers_that_were_cut_off_are_said_above_the_scores():
+    """With what to do about it."""
+    arms = [arm("base", [1, 0], states={"truncated": 2}), arm("enriched", [1, 1], states={"truncated": 1})]
+    said = "3 answers were cut off even at twice the limit: raise params.max_tokens"
+    assert arms_text(arms, PLAIN).split("\n")[0] == said
+    assert "\n1 answer was cut off" in "\n" + arms_text(arms[1:], PLAIN)
+    assert "cut off" not in arms_text([arm("base", [1])], PLAIN)
 
 
 def test_the_reader_counts_what_can_be_found():

@@ -156,6 +156,8 @@ class CaseRecord:
     """The suite's reason why it counts all the same."""
     pass_fail: bool = False
     """Whether its score can only be 0 or 1."""
+    rubric_only: bool = False
+    """Whether only a judge could say: it has no score."""
     cluster: str = ""
     """The name of its cluster: cases that rest on a common fact."""
     file: str = ""
@@ -167,7 +169,7 @@ class CaseRecord:
     @property
     def counts(self) -> bool:
         """Whether it is in the headline and in every test."""
-        return not self.generated and (not self.given_away or bool(self.shown))
+        return not self.generated and not self.rubric_only and (not self.given_away or bool(self.shown))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -246,9 +246,10 @@ class _Sender:
                 self.progress.failed += 1
                 return
             self.progress.sent += 1
-            usage = outcome.answer.usage
+            usage = _at_least(outcome.answer, job)
             self.progress.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
-            self.progress.usd += outcome.cost_usd or 0.0
+            cost = outcome.cost_usd
+            self.progress.usd += (self.targets[job.model].cost_usd(usage) or 0.0) if cost is None else cost
 
 
 class _Line:
@@ -335,7 +336,9 @@ class _Line:
         except BackendError as problem:
             if sender.stop.is_set():
                 return None
-            refused, retry_after_s = problem.fault in ("rate_limited", "overloaded"), problem.retry_after_s
+            refused = problem.fault in ("rate_limited", "overloaded")
+            if (problem.retry_after_s or 0.0) <= LONGEST_WAIT_S:
+                retry_after_s = problem.retry_after_s
             raise
         finally:
             self.pace.leave(refused=refused, retry_after_s=retry_after_s)
@@ -354,9 +357,30 @@ class _Line:
             if again is not None:
                 second = self.target.cost_usd(again.usage)
                 spent = None if spent is None or second is None else spent + second
-                answer = replace(again, retries=answer.retries + 1)
+                answer = replace(again, retries=answer.retries + 1, usage=_both(answer.usage, again.usage))
                 state = "truncated" if again.finish == "length" else "answered"
         return Outcome(state=state, answer=answer, cost_usd=spent)
+
+
+def _at_least(answer: Answer, job: Job) -> Usage:
+    """What a budget counts: the server's own counts, and an estimate where it gives none."""
+    usage = answer.usage
+    given, said = usage.input_tokens, usage.output_tokens
+    estimated = job.prompt_tokens + len(job.case.question) // 3
+    return replace(
+        usage,
+        input_tokens=estimated if given is None else given,
+        output_tokens=len(answer.text) // 3 if said is None else said,
+    )
+
+
+def _both(one: Usage, other: Usage) -> Usage:
+    """The tokens of two requests; not known where either is not."""
+    counts = {}
+    for name in _OF_USAGE:
+        first, second = getattr(one, name), getattr(other, name)
+        counts[name] = None if first is None or second is None else first + second
+    return Usage(**counts)
 
 
 def _unheard(text: str) -> None:

@@ -48,6 +48,10 @@ def compare(
     A and B are variants of a run (base enriched), runs by their ids, git revisions of a run made with --against, or two
     files of scores that promptforge did not make (JSON, JSONL, CSV or YAML).
     """
+    files = [Path(side).is_file() for side in (before, after)]
+    if any(files) and not all(files):
+        odd = after if files[0] else before
+        raise InputError(f"there is no file '{odd}', while the other one is a file", hint="name two files of scores")
     if Path(before).is_file() and Path(after).is_file():
         return _compare_files(Path(before), Path(after), cases, discordance, form, fail_on)
     from promptforge.bench.compare import compare as compare_arms

@@ -86,12 +86,36 @@ def bench(
     if revisions is None:
         return 1
     with open_store(root) as store, closing(plan(root, revisions, asked, store, os.environ)) as planned:
+        if against is not None and not planned.jobs:
+            return _show_nothing(against, form)
         if dry_run:
             return _show_plan(planned, form)
         if planned.estimate.over and not yes:
             raise UsageError(planned.estimate.over, hint="look with --dry-run; go on with --yes")
-        run = _run(planned, store, run_bench)
+        run = _run(planned if yes else _limited(planned), store, run_bench)
     return _show_run(root, run, planned, against, form, fail_on)
+
+
+def _show_nothing(against: str, form: str) -> int:
+    """No prompt and no question differs between two revisions."""
+    from promptforge.console.terminal import print_json, print_text
+
+    said = f"no prompt that the suite asks differs from {against}: nothing to ask, nothing to compare"
+    if form == "json":
+        print_json({"version": 1, "against": against, "cases": [], "says": said})
+    elif form != "junit":
+        print_text(said)
+    return 0
+
+
+def _limited(planned: "Plan") -> "Plan":
+    """The plan with the project's own limit of money, where the command sets none: without --yes no run exceeds it."""
+    from dataclasses import replace
+
+    limits = planned.asked.limits
+    if limits.usd is not None:
+        return planned
+    return replace(planned, asked=replace(planned.asked, limits=replace(limits, usd=planned.estimate.most_usd)))
 
 
 def _asked(options: dict[str, Any], *, against: bool) -> "Asked":

@@ -1,5 +1,6 @@
 """A run: what it will send, how far it is, what came of it; and the list of runs."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -47,8 +48,8 @@ def plan_text(plan: Plan) -> str:
     lines = [opening(plan)]
     rows = [(f"  {model}", f"{count:,}", "requests") for model, count in estimate.by_model.items()]
     lines += columns(rows, right=(1,)).split("\n") if rows else []
-    most = f"at most {estimate.input_tokens:,} tokens in, {estimate.output_tokens:,} out"
-    lines.append(f"{most}, {_dollars(estimate.usd)}")
+    tokens = f"{estimate.input_tokens:,} tokens in, up to {estimate.output_tokens:,} out"
+    lines.append(f"{tokens}, {_dollars(estimate.usd)}; what is cut off is asked for once more, with twice the room")
     lines += _judging(plan)
     lines += [f"note: {note}" for note in plan.notes]
     if estimate.over:
@@ -59,7 +60,9 @@ def plan_text(plan: Plan) -> str:
 def _dollars(usd: float | None) -> str:
     if usd is None:
         return "at a cost that is not known: a model has no price in promptforge.yaml"
-    return f"${usd:.2f}" if usd else "free"
+    if not usd:
+        return "free"
+    return f"up to ${usd:.2f}" if usd >= 1 else f"up to ${math.ceil(usd * 1e4) / 1e4:.4f}"
 
 
 def _judging(plan: Plan) -> "Iterator[str]":

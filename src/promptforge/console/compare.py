@@ -21,6 +21,12 @@ __all__ = [
 
 _MOST = 10
 """So many cases are named; the rest are counted."""
+_GROUPS, _EXAMPLES = 5, 2
+"""So many reasons for what is unanswered, and so many requests of each."""
+_WIDE = 160
+"""Characters of a line that tells of them."""
+_SIDE_BY_SIDE = 3
+"""Arms beyond this many stand below each other: a table of more columns fits no terminal."""
 _COLOURS = {"better": "green", "worse": "red", "not shown": "yellow", "identical": "yellow", "withheld": "red"}
 _RIGHT = (1, 2, 3, 4, 6, 7)
 _HEAD = ("", "cases", "before", "after", "difference", "95 % interval", "p", "adjusted", "")
@@ -34,7 +40,7 @@ def comparison_text(found: Comparison, paint: Painter) -> str:
     lines = [f"{found.before} → {found.after}", "", *_verdict_text(found.verdict, paint)]
     if found.unanswered:
         lines += ["", paint(f"unanswered: {plural(len(found.unanswered), 'request')}", "red", "bold")]
-        lines += [paint(f"  {text}", "red") for text in _few(found.unanswered)]
+        lines += [paint(text, "red") for text in _grouped(found.unanswered)]
     rows = [(_cells(name, effect, found.reader), _word(effect, found.reader)) for name, effect in _effects(found)]
     if rows:
         head, *body = columns([_HEAD, *(cells for cells, _ in rows)], right=_RIGHT).split("\n")
@@ -104,6 +110,29 @@ def _p(p: float) -> str:
 def _flip(flip: Flip) -> tuple[str, ...]:
     label = flip.label.replace("_", " ")
     return flip.case, flip.category, f"{flip.before:.2f} → {flip.after:.2f}", label
+
+
+def _grouped(texts: Sequence[str]) -> Iterator[str]:
+    """What is unanswered, by its reason, the most frequent first: a server that is down says the same of all."""
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        request, _, why = text.partition(": ")
+        groups.setdefault(why, []).append(request)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    for why, requests in ordered[:_GROUPS]:
+        yield _cut(f"  {len(requests):,} × {why or 'no reason is known'}")
+        yield from (_cut(f"    {request}") for request in requests[:_EXAMPLES])
+        if len(requests) > _EXAMPLES:
+            yield f"    … and {len(requests) - _EXAMPLES:,} more (--format json has all)"
+    if len(ordered) > _GROUPS:
+        left = sum(len(requests) for _, requests in ordered[_GROUPS:])
+        yield f"  … and {left:,} more for other reasons (--format json has all)"
+
+
+def _cut(line: str) -> str:
+    """On one line, and no longer than a terminal bears."""
+    line = line.replace("\r", "").replace("\n", " ")
+    return line if len(line) <= _WIDE else f"{line[: _WIDE - 2]} …"
 
 
 def _few(texts: Sequence[str]) -> list[str]:
@@ -260,7 +289,25 @@ def categories_markdown(found: CategoryComparison) -> str:
 
 
 def arms_text(arms: Sequence[ArmScores], paint: Painter) -> str:
-    """Each arm a column: its means with their intervals, which say nothing of a difference."""
+    """What each arm scored, with intervals, which say nothing of a difference; many arms stand below each other."""
+    lines = [paint(text, "yellow") for text in _cut_off(arms)]
+    head, *body = (_beside(arms) if len(arms) <= _SIDE_BY_SIDE else _below(arms)).split("\n")
+    lines += [paint(head, "bold"), *body]
+    if len(arms) > _SIDE_BY_SIDE:
+        lines.append("the categories of each: promptforge report")
+    for arm in arms:
+        lines += [paint(f"unanswered: {text}", "red") for text in _few(arm.unanswered)]
+    return "\n".join(lines)
+
+
+def _cut_off(arms: Sequence[ArmScores]) -> Iterator[str]:
+    if count := sum(arm.states.get("truncated", 0) for arm in arms):
+        were = "was" if count == 1 else "were"
+        yield f"{plural(count, 'answer')} {were} cut off even at twice the limit: raise params.max_tokens"
+
+
+def _beside(arms: Sequence[ArmScores]) -> str:
+    """Each arm a column."""
     shown = {name: None for arm in arms for name in arm.categories}
     names = [
         name for name in dict.fromkeys((*(name for arm in arms for name in arm.declared), *shown)) if name in shown
@@ -272,11 +319,19 @@ def arms_text(arms: Sequence[ArmScores], paint: Painter) -> str:
         rows.append(("generated, apart", *(_level(arm.generated) for arm in arms)))
     if any(arm.reader for arm in arms):
         rows.append(("found in the prompt", *(_found(arm) for arm in arms)))
-    head, *body = columns(rows).split("\n")
-    lines = [paint(head, "bold"), *body]
+    return columns(rows)
+
+
+def _below(arms: Sequence[ArmScores]) -> str:
+    """Each arm a row."""
+    rows = [("", "OVERALL", "n", "unanswered", *(["found in the prompt"] if any(a.reader for a in arms) else []))]
     for arm in arms:
-        lines += [paint(f"unanswered: {text}", "red") for text in _few(arm.unanswered)]
-    return "\n".join(lines)
+        level = arm.overall
+        score = f"{level.value:.3f} ({level.low:.2f} to {level.high:.2f})" if level else "withheld"
+        missing = arm.states.get("failed", 0) + arm.states.get("timed_out", 0) or len(arm.unanswered)
+        cells = (str(arm.arm), score, f"{level.cases:,}" if level else "", f"{missing:,}" if missing else "")
+        rows.append((*cells, *([_found(arm)] if len(rows[0]) > len(cells) else [])))
+    return columns(rows, right=(2, 3))
 
 
 def _level(level: Level | None) -> str:
