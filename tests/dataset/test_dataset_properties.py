@@ -50,17 +50,28 @@ def recipes(draw, spec: Spec) -> Recipe:
     )
 
 
-@st.composite
-def datasets(draw):
+class Made(tuple):
     """A build, a recipe, and the dataset that comes of it; None where there are not enough rows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        build, recipe, _ = self
+        files = {path: content.decode() for path, content in build.tree.files.items()}
+        return f"Made({recipe!r} of {files!r})"
+
+
+@st.composite
+def datasets(draw) -> Made:
+    """What a random recipe makes of a random project."""
     spec = draw(projects(tight=False))
     recipe = draw(recipes(spec))
     build = compiled(spec)
     assume(not build.errors)
     try:
-        return build, recipe, make_rows(build, Suites(), Recipes(), recipe)
+        return Made([build, recipe, make_rows(build, Suites(), Recipes(), recipe)])
     except InputError:
-        return build, recipe, None
+        return Made([build, recipe, None])
 
 
 def rows_of(dataset: Dataset) -> list[tuple[str, Row]]:

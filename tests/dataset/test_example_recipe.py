@@ -1,6 +1,10 @@
 """The recipe of the example house: it can be made, its attacks are sound, and nothing of it gives the suite away."""
 
 import datetime
+import hashlib
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +15,6 @@ from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
 from promptforge.dataset.dataset import Dataset
 from promptforge.dataset.replayed import sample
-from promptforge.dataset.rows import SPLITS
 from promptforge.overlap import SIMILAR, jaccard, trigrams
 from promptforge.workbench.datasets import make_rows
 from promptforge.workbench.recipes import load_recipes
@@ -111,9 +114,28 @@ def test_the_sample_of_general_rows_is_sound_and_says_that_it_is_one():
     assert '"note": "sample: ' in (ROOT / "training/replay/general.jsonl").read_text(encoding="utf-8").splitlines()[0]
 
 
-def test_the_same_seed_gives_the_same_bytes(house, dataset):
-    """Another process would write the same files."""
-    build, suites, recipes = house
-    again = make_rows(build, suites, recipes, recipes.recipes["cilghal"])
-    for side in SPLITS:
-        assert [*again.rows(side)] == [*dataset.rows(side)]
+MAKE = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.dataset.test_example_recipe import *
+build = compile_project(read_project(ROOT), today=TODAY)
+recipes = load_recipes(build)
+made = make_rows(build, load_suites(build), recipes, recipes.recipes["cilghal"])
+print(hashlib.sha256(repr([*made, made.account]).encode()).hexdigest())
+"""
+
+
+def test_the_same_seed_gives_the_same_bytes_in_every_process(dataset):
+    """Rows, sides, order and account, however Python orders its sets."""
+    here = hashlib.sha256(repr([*dataset, dataset.account]).encode()).hexdigest()
+    for order in ("1", "2"):
+        command = [sys.executable, "-c", MAKE.format(root=str(ROOT))]
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONHASHSEED": order},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        assert done.stdout.strip() == here

@@ -143,3 +143,20 @@ def test_a_row_knows_where_it_comes_from(tmp_path):
     shared = rows.keys() & other.keys()
     assert len(shared) > 100
     assert all(rows[name].messages == other[name].messages for name in shared)
+
+
+def test_an_example_that_counts_private_facts_is_not_for_the_cloud(tmp_path):
+    """It prints no value of them, and yet says something of each."""
+    example = """
+examples:
+  - {id: how-many, user: How many devices are there?, assistant: "{{ devices | length }} by the list."}
+  - {id: hello, user: Hello?, assistant: Yes?}
+"""
+    recipe = RECIPE.replace(
+        "{identity: 0.2, infrastructure: 0.8}", "{identity: 0.49, infrastructure: 0.5, domain: 0.01}"
+    )
+    recipe = recipe.replace("rows: 200", "rows: 100")
+    near = made(tmp_path, recipe.replace("0.49", "0.48").replace("0.01", "0.02"), fewshot__a=example)
+    assert {row.user for row in rows_of(near) if row.kind == "domain"} == {"How many devices are there?", "Hello?"}
+    far = made(tmp_path, recipe.replace("near", "far"), fewshot__a=example)
+    assert {row.user for row in rows_of(far) if row.kind == "domain"} == {"Hello?"}

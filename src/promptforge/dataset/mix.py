@@ -19,6 +19,7 @@ from promptforge.dataset.ties import Ties
 from promptforge.dataset.weak import Weak
 from promptforge.dataset.written_cases import WrittenCases
 from promptforge.errors import InputError
+from promptforge.model import LEVELS
 from promptforge.text import TextError
 
 __all__ = ["WEIGHTS", "Mixed", "Stock", "looking", "mix"]
@@ -51,8 +52,10 @@ class Stock:
     maker: Maker
     cases: WrittenCases
     weak: Weak
+    clearance: str
+    """The most sensitive level that the model may see."""
     barred: Callable[[Iterable[str]], bool]
-    """Whether texts hold a value that the model may not see."""
+    """Whether texts hold a value above it."""
     replays: Places = field(default_factory=lambda: Places(()))
     """Of the user's own rows, a sample."""
 
@@ -306,7 +309,10 @@ class _Taker:
         return ""
 
     def _not_for(self, seed: Seed, made: Worded) -> bool:
-        """What the agent's prompt may not hold; a worked example may read what its author lets it."""
+        """What the agent's prompt may not hold; what a text tests or counts is read, too, if not printed."""
+        allowed = LEVELS[self.stock.clearance]
+        if any(LEVELS[fact.level] > allowed for fact in made.beyond):
+            return True
         if seed.kind == "infrastructure" and any(fact.id not in seed.learner.held for fact in made.beyond):
             return True
         return self.stock.barred((made.question, made.answer))
