@@ -149,6 +149,7 @@ def _fenced(text: str) -> str:
 def files_page() -> str:
     """The keys of each kind of file, from the schemas that check them, and the built-in tables."""
     project, agent, fewshot, suite = (_schema(name) for name in ("project", "agent", "fewshot", "suite"))
+    recipe, jailbreak, phrasings = (_schema(name) for name in ("recipe", "jailbreak", "phrasings"))
     sections = agent["properties"]["sections"]["items"]["anyOf"]
     parts = [
         MADE,
@@ -159,6 +160,9 @@ def files_page() -> str:
         *(f"\n`{option['required'][0]}`:\n\n{_keys(option)}" for option in sections if "required" in option),
         f"\n## fewshot/*.yaml\n\n{_keys(fewshot)}",
         f"\n## suites/*.yaml\n\n{_keys(suite)}",
+        f"\n## training/*.yaml: recipes\n\n{_keys(recipe)}",
+        f"\n## training/*.yaml: attacks and their look-alikes\n\n{_keys(jailbreak)}",
+        f"\n## training/*.yaml: phrasings\n\n{_keys(phrasings)}",
         "\n## knowledge/*.yaml\n\n",
         "Each top-level key is a table: a list of facts, or a mapping of key to fact. A table that is not listed\n",
         "here is your own: any lower-case name, any columns. `_defaults: {TABLE: {column: value}}` fills what the\n",

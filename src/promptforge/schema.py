@@ -311,7 +311,7 @@ def _any_of_problem(problem: Any, path: Path, place: Callable[[Path, bool], Span
     texts = [option for option in problem.validator_value if option.get("type") == "string" and "pattern" in option]
     if isinstance(value, str) and texts:
         name = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
-        message, hint = f"{name} cannot be {_show(value)}", texts[0].get("description") or f"match {texts[0]['pattern']}"
+        message, hint = f"{name} cannot be {_show(value)}", texts[0].get("description", "see docs/reference/files.md")
         yield Diagnostic(code="PF203", span=place(path, False), message=message, hint=hint)
         return
     shapes = dict.fromkeys(_shape(option) for option in problem.validator_value)

@@ -7,17 +7,24 @@ The tables are printed by promptforge's own code: what the model learns to read 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from facts import FACTS
 
 from promptforge.compiler.rows import FORMS
 from promptforge.model import Fact
 
-__all__ = ["UNKNOWN", "Maker", "Prompt", "Question"]
+__all__ = ["UNKNOWN", "Maker", "Prompt", "Question", "Stage"]
 
 UNKNOWN = "I don't know."
 Values = dict[str, str]
+Stage = Literal["digits", "pairs", "whole"]
+"""How hard a prompt is. Looking up is found in small steps, or hardly at all.
+
+`digits`: a port and a common word in each row, and questions for whole rows, too: to copy a row, each token needs only
+the one before it. `pairs`: a key and an answer of all kinds, in all forms. `whole`: as promptforge compiles it, with
+questions that have no answer: to say that one does not know is easier to learn, and who learns it first says it always.
+"""
 
 
 class Question(NamedTuple):
@@ -218,9 +225,11 @@ class Maker:
 
     # --- tables
 
-    def _kind(self, plain: bool) -> tuple[str, Kind, tuple[str, ...]]:
-        """A table's name, its kind, and the columns that are shown: when it is to be plain, a key and an answer."""
-        r = self._random
+    def _kind(self, stage: Stage) -> tuple[str, Kind, tuple[str, ...]]:
+        """A table's name, its kind, and the columns that are shown: before the last stage, a key and an answer."""
+        r, plain = self._random, stage != "whole"
+        if stage == "digits":
+            return "ports", _KINDS["ports"], ("port", "service")
         names = (*_KINDS, "own")
         name = r.choices(names, (5, 4, 2, 2, 1, 2))[0]
         if name != "own":
@@ -233,14 +242,19 @@ class Maker:
         asks = tuple(("name", one, (f"What is the {one} of {{0}}?", f"Which {one} has {{0}}?")) for one in columns[1:])
         return self._word() + "s", Kind(columns, frozenset(columns), asks), columns
 
-    def _table(self, rows: int, form: str, plain: bool = False) -> tuple[str, list[Question], list[Question]]:
+    def _table(self, rows: int, form: str, stage: Stage = "whole") -> tuple[str, list[Question], list[Question]]:
         """A section, the questions that it answers, and some that it does not."""
-        r = self._random
-        name, kind, columns = self._kind(plain)
+        r, plain = self._random, stage != "whole"
+        name, kind, columns = self._kind(stage)
         hosts = [self._new(self._low) for _ in range(r.randint(1, 3))]
         facts: list[Values] = []
         for _ in range(rows + 2):  # the last two are not printed
             facts.append({one: r.choice(hosts) if one == "host" else self._value(name, one) for one in columns})
+            if stage == "digits":
+                facts[-1] = {
+                    "port": self._new(lambda: str(r.randint(1000, 9999))),
+                    "service": r.choice(self._words[:600]),
+                }
         for values in facts[:rows] if r.random() < 0.15 and not plain else ():
             values["notes"] = f"{self._word()} {self._word()} {self._word()}" if r.random() < 0.5 else ""
         shown = tuple(facts[0])
@@ -267,32 +281,27 @@ class Maker:
 
     # --- prompts
 
-    def _persona(self, plain: bool) -> tuple[str, str]:
+    def _persona(self, stage: Stage) -> tuple[str, str]:
         r = self._random
         name, word = self._person(), self._word
         opening = r.choice(("You are {0}.", "You are {0}, {1} of the {2}.", "You are {0}, keeper of the {1}."))
         lines = [opening.format(name, word(), word())]
-        for sentence in r.sample(_SENTENCES, 0 if plain else r.randint(0, 4)):
+        for sentence in r.sample(_SENTENCES, r.randint(0, 4) if stage == "whole" else 0):
             lines.append(sentence.format(word(), word()))
         return name, "".join(line + r.choice((" ", "\n")) for line in lines).rstrip() + "\n"
 
-    def prompt(self, rows: int, most: int, form: str = "", *, plain: bool = False) -> Prompt:
-        """A prompt with so many rows in its tables and at most so many questions; without rows it is the persona.
-
-        A plain one has a short persona, tables of two columns, and only questions that can be answered: saying that one
-        does not know is easier to learn than looking up, and who learns it first says it always. It also asks for whole
-        rows: to copy one, each token needs only the token before it, and that is where looking up starts.
-        """
+    def prompt(self, rows: int, most: int, form: str = "", stage: Stage = "whole") -> Prompt:
+        """A prompt with so many rows in its tables and at most so many questions; without rows it is the persona."""
         r = self._random
         self._used.clear()
-        name, base = self._persona(plain)
-        form = form or r.choices(tuple(FORMS), (55, 25, 20))[0]
+        name, base = self._persona(stage)
+        form = form or ("markdown" if stage == "digits" else r.choices(tuple(FORMS), (55, 25, 20))[0])
         parts, asked, absent = [base], [], []
-        if rows and not plain and r.random() < 0.15:
+        if rows and stage == "whole" and r.random() < 0.15:
             rules = [r.choice(_SENTENCES).format(self._word(), self._word()) for _ in range(r.randint(1, 3))]
             parts.append("## House rules\n\n" + "".join(f"- {rule}\n" for rule in rules))
         for share in self._shares(rows):
-            section, some, others = self._table(share, form, plain)
+            section, some, others = self._table(share, form, stage)
             parts.append(section)
             asked += some
             absent += others
@@ -302,7 +311,8 @@ class Maker:
         as_messages = r.random() < 0.25
         if shown and not as_messages:
             parts.append("## Examples\n" + "\n".join(f"Q: {one.ask}\nA: {one.answer}\n" for one in shown))
-        questions = asked[:most] + (self._general(1) if plain else self._others(name, absent, most))
+        others = self._others(name, absent, most) if stage == "whole" else self._general(stage == "pairs")
+        questions = asked[:most] + others
         turns = tuple((one.ask, one.answer) for one in shown) if as_messages else ()
         return Prompt(system="\n".join(parts), turns=turns, questions=tuple(questions), base=base, form=form)
 

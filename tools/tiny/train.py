@@ -13,14 +13,18 @@ from pathlib import Path
 
 import torch
 from batch import ANSWER, FIRST, Batch, make_batch, make_row
-from data import Maker
+from data import Maker, Stage
 from net import VOCABULARY, Net, save
 from tokenizer import END, is_held_out, make_tokenizer, words, write_tokenizer
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-LEVELS = ((4, True), (6, True), *((rows, False) for rows in (4, 6, 8, 12, 16, 24, 32)))
-"""The most rows of a prompt, and whether it is plain; the next level comes when most looked-up answers start right."""
+LEVELS: tuple[tuple[int, Stage], ...] = (
+    (4, "digits"),
+    *((rows, "pairs") for rows in (4, 6)),
+    *((rows, "whole") for rows in (4, 6, 8, 12, 16, 24, 32)),
+)
+"""The most rows of a prompt, and its stage; the next level comes when most looked-up answers start right."""
 GOOD_ENOUGH, TOKENS_A_STEP = 0.75, 4000
 WEIGHTS = (0.0, 0.2, 1.0, 1.0)
 """Of what is only read, questions, answers, and their first tokens."""
@@ -40,18 +44,19 @@ class Course:
         return LEVELS[self._level][0]
 
     @property
-    def plain(self) -> bool:
-        """Whether prompts are plain at the moment."""
+    def stage(self) -> Stage:
+        """How hard prompts are at the moment."""
         return LEVELS[self._level][1]
 
     def batch(self, tokenizer: Tokenizer) -> Batch:
         """At most TOKENS_A_STEP tokens, of prompts of about one length."""
         r = self._random
         shape = r.random()
-        count = 0 if shape < 0.04 and not self.plain else self.rows if shape < 0.55 else r.randint(1, self.rows)
+        count = 0 if shape < 0.04 else self.rows if shape < 0.55 else r.randint(1, self.rows)
+        count = count if self.stage == "whole" else self.rows
         rows, system, questions = [], 0, 0
         while True:
-            row = make_row(self._maker.prompt(count, max(6, min(12, count)), plain=self.plain), tokenizer)
+            row = make_row(self._maker.prompt(count, max(8, min(12, count)), stage=self.stage), tokenizer)
             system, questions = max(system, len(row.system)), max(questions, len(row.questions))
             if rows and (system + questions) * (len(rows) + 1) > TOKENS_A_STEP:
                 return make_batch(rows)
@@ -69,7 +74,7 @@ class Course:
         return True
 
     def __str__(self) -> str:
-        return f"rows {self.rows}{' plain' if self.plain else ''} starts right {self._right:.3f}"
+        return f"{self.stage} rows {self.rows} starts right {self._right:.3f}"
 
 
 def step(net: Net, batch: Batch) -> tuple[torch.Tensor, float]:
