@@ -8,6 +8,7 @@ from promptforge.compiler.allow import settle
 from promptforge.compiler.build import Build
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.scan import neutralise, scan
+from promptforge.dataset.configs import check_trainer
 from promptforge.dataset.examples import Attack, read_jailbreak
 from promptforge.dataset.phrasings import Phrasings, read_phrasings
 from promptforge.dataset.recipe import read_recipes
@@ -59,6 +60,7 @@ def load_recipes(build: Build, *, thorough: bool = False) -> Recipes:
         of_kind["recipe"], project.config, project.agents, names=names, files=[*of_kind["jailbreak"]]
     )
     found += problems
+    found += [problem for recipe in recipes for problem in _trainer(recipe, documents[recipe.file])]
     found += _missing_replays(build, of_kind["recipe"])
     found += _secrets(documents.values())
     if not any(problem.severity == "error" for problem in found):
@@ -70,6 +72,13 @@ def load_recipes(build: Build, *, thorough: bool = False) -> Recipes:
         diagnostics=_settled(build, documents, found, thorough),
         present=True,
     )
+
+
+def _trainer(recipe: Recipe, document: Document) -> Iterator[Diagnostic]:
+    """What the trainer would not know, or take for something else."""
+    for wrong in check_trainer(recipe):
+        place = document.span(("trainer", wrong.key), key=wrong.key != "kind")
+        yield Diagnostic(code="PF809", span=place, message=wrong.message, hint=wrong.hint)
 
 
 def find_recipe(recipes: Recipes, name: str) -> Recipe:
