@@ -116,6 +116,26 @@ def test_three_flips_of_forty_are_too_few():
     assert found.verdict.next_step == "to see +0.08: about 110 pairs; you have 40"
 
 
+def test_where_nothing_differs_there_is_no_interval():
+    """Nor a test: the arms word their answers differently, and do as well on every case."""
+    found = compared(scored([(1, 1)] * 7 + [(0, 0)] * 3))
+    assert found.verdict.word == "not shown"
+    assert found.verdict.sentence == (
+        "Not shown: nothing differs between base · coder and enriched · coder: 0.700 → 0.700."
+    )
+    assert found.verdict.next_step == "the arms do as well on every case: ask harder ones"
+
+
+def test_a_shown_difference_is_never_said_to_be_out_of_sight():
+    """Where all that differ go one way, the power formula finds none; what is shown is shown all the same."""
+    found = compared(scored([(0, 1)] * 6 + [(1, 1)] * 34))
+    assert (found.verdict.word, found.overall.detectable) == ("better", None)
+    assert found.verdict.reasons[1] == (
+        "the smallest difference that these cases show at 80 % power: "
+        "shown; at this discordance no smaller one could be"
+    )
+
+
 def test_a_difference_that_may_be_chance_is_not_shown():
     """With the smallest difference that the suite could have shown."""
     found = compared(scored([(0, 1)] * 10 + [(1, 0)] * 6 + [(1, 1)] * 24))
@@ -148,7 +168,10 @@ def test_identical_answers_are_no_comparison():
         found.verdict.sentence == "The arms are not shown to be different: all 12 answers are the same, word for word."
     )
     assert found.verdict.reasons == ("the answers are the same, although the requests differed",)
-    assert found.verdict.next_step == "where they should differ, check that the server reads the system prompt, and is not the same for both"
+    assert (
+        found.verdict.next_step
+        == "where they should differ, check that the server reads the system prompt, and is not the same for both"
+    )
 
 
 def test_an_arm_against_itself_is_identical():

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from promptforge.bench.arms import arm_scores
 from promptforge.bench.compare import compare
 from promptforge.bench.exports import export, to_json, to_junit, to_markdown
-from promptforge.bench.report.data import LABELS, findings, reading
+from promptforge.bench.report.data import LABELS, could_show, findings, reading
 from promptforge.bench.report.markup import Markup, data_block, legible, tag
 from promptforge.bench.report.page import page
 from promptforge.bench.report.payload import ANSWER_LIMIT, case_rows, payload, shared_limit
@@ -804,3 +804,59 @@ def test_the_reading_of_a_difference_is_careful():
     assert reading(dataclasses.replace(effect, estimate=-0.2)) == "worse"
     assert reading(dataclasses.replace(effect, p_adjusted=0.2)) == "not shown"
     assert reading(dataclasses.replace(effect, too_few=True)) == "too few differ"
+    assert reading(dataclasses.replace(effect, differing=0, too_few=True)) == "nothing differs"
+
+
+def test_the_smallest_difference_agrees_with_the_reading():
+    """It is never none beside a word that says that one is shown."""
+    effect = compare(make_run(faults=False), BASE, make_run(faults=False), ENRICHED).overall
+    unseen = dataclasses.replace(effect, detectable=None)
+    assert could_show(effect) == f"± {effect.detectable:.3f}"
+    assert could_show(unseen) == "shown; at this discordance no smaller one could be"
+    assert could_show(dataclasses.replace(unseen, p_adjusted=0.2)) == "none"
+    assert could_show(dataclasses.replace(unseen, too_few=True)) == "none"
+
+
+def changed_judgement(**overall):
+    """A judgement whose overall effect, and first category, have these values."""
+    run, comparisons, scores = judged(make_run(faults=False))
+    first = comparisons[0]
+    name, effect = next(iter(first.categories.items()))
+    categories = {**first.categories, name: dataclasses.replace(effect, **overall)}
+    effect = dataclasses.replace(first.overall, **overall)
+    return run, [dataclasses.replace(first, overall=effect, categories=categories)], scores
+
+
+def test_where_nothing_differs_no_interval_is_shown():
+    """In the figures, the table, the drawing and the comment; only JSON has its bounds."""
+    same = changed_judgement(differing=0, too_few=True, estimate=0.0, low=-1.0, high=1.0, p=1.0, detectable=None)
+    text = page(*same)
+    assert "[−1.000, +1.000]" not in text
+    assert "Difference 0.000 nothing differs" in Page(text).text
+    assert ">nothing differs</td>" in text
+    row = Page(text).data["comparisons"][0]["rows"][0]
+    assert row[3:] == [0.0, None, None, None, "nothing differs"]
+    comment = to_markdown(*same)
+    assert "−1.000" not in comment
+    assert re.search(r"\| 0\.000 \|  \| 1\.000 \|  \| nothing differs \|", comment)
+
+
+def test_a_shown_difference_has_no_band_of_the_unseen():
+    """The page says why no smaller one could be shown, and draws a band only where nothing is shown."""
+    text = page(*changed_judgement(detectable=None))
+    seen = Page(text).text
+    assert "Could show from shown at this discordance no smaller one could be" in seen
+    assert '<td class="number words">shown; at this discordance no smaller one could be</td>' in text
+    script = (ASSETS / "page.js").read_text()
+    assert "Plot.barX(rows.filter((r) => r.can !== null || !r.shown)" in script
+
+
+def test_an_adjusted_p_is_called_so():
+    """In the comment: a category has the adjusted one, the whole its own."""
+    run, comparisons, scores = judged(make_run(faults=False))
+    comment = to_markdown(run, comparisons, scores)
+    assert "| 95 % interval | p | adjusted p | reading |" in comment
+    rows = {line.split(" | ")[0]: line.split(" | ") for line in comment.splitlines() if line.startswith("| ")}
+    assert rows["| **OVERALL**"][7] == ""
+    effect = comparisons[0].categories["family"]
+    assert rows["| family"][6:8] == ["", f"{effect.p_adjusted:.3f}"]

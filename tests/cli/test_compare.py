@@ -64,13 +64,13 @@ def test_the_verdict_stands_above_the_numbers():
         "  18 paired cases",
         "  next: look at c10",
         "",
-        "                  cases  before  after  difference  95 % interval       p  adjusted",
-        "topology             10   0.300  1.000      +0.700  +0.33 to +1.00  0.016     0.031  better",
-        "family                8   1.000  0.625      −0.375  −1.00 to 0.00   0.250     0.250  too few differ",
-        "OVERALL              18   0.650  0.812      +0.163  −0.19 to +0.55  0.344            not shown",
-        "tier gold            10   0.300  1.000      +0.700  +0.33 to +1.00  0.016            better",
-        "tier heldout          8   1.000  0.625      −0.375  −1.00 to 0.00   0.250            too few differ",
-        "generated, apart      3   1.000  1.000       0.000                  1.000            nothing differs",
+        "                  cases  before  after  difference  95 % interval       p  adjusted p",
+        "topology             10   0.300  1.000      +0.700  +0.33 to +1.00              0.031  better",
+        "family                8   1.000  0.625      −0.375  −1.00 to 0.00               0.250  too few differ",
+        "OVERALL              18   0.650  0.812      +0.163  −0.19 to +0.55  0.344              not shown",
+        "tier gold            10   0.300  1.000      +0.700  +0.33 to +1.00  0.016              better",
+        "tier heldout          8   1.000  0.625      −0.375  −1.00 to 0.00   0.250              too few differ",
+        "generated, apart      3   1.000  1.000       0.000                  1.000              nothing differs",
         "",
         "fixed: 12 cases",
         *(f"  c{n:02}  topology  0.00 → 1.00  made up" for n in range(10)),
@@ -139,7 +139,7 @@ def test_markdown_is_a_table_and_lists():
     assert text.startswith("### promptforge: It is better.\nbase · coder → enriched · coder\n\n- 18 paired cases\n")
     assert "- next: look at c10" in text
     assert "**Unanswered: 1 request**\n\n- c1 × windu × base: 503" in text
-    assert "| topology | 10 | 0.300 | 1.000 | +0.700 | +0.33 to +1.00 | 0.016 | 0.031 | better |" in text
+    assert "| topology | 10 | 0.300 | 1.000 | +0.700 | +0.33 to +1.00 |  | 0.031 | better |" in text
     assert "**Broke: 1 case**\n\n- c10, family, 1.00 → 0.50, over refused" in text
     assert "- … and 2 more (--format json has all)" in text
     assert "- c&lt;b&gt;\\|\\*: its question differs" in text
@@ -190,11 +190,11 @@ def test_many_arms_stand_below_each_other():
     more = [arm(f"without s{n}", [1, 0], reader=n == 1) for n in range(2)]
     cut = arm("enriched", [1, 0], overall=None, states={"answered": 2, "failed": 3, "timed_out": 1})
     assert arms_text([arm("base", [1] * 28 + [0] * 12), *more, cut], PLAIN).split("\n") == [
-        "                    OVERALL                 n  unanswered  found in the prompt",
-        "base · coder        0.700 (0.55 to 0.82)   40",
-        "without s0 · coder  0.500 (0.09 to 0.91)    2",
-        "without s1 · coder  0.500 (0.09 to 0.91)    2              1 of 2",
-        "enriched · coder    withheld                            4",
+        "                    OVERALL                n  unanswered  found in the prompt",
+        "base · coder        0.700 (0.55 to 0.82)  40",
+        "without s0 · coder  0.500 (0.09 to 0.91)   2",
+        "without s1 · coder  0.500 (0.09 to 0.91)   2              1 of 2",
+        "enriched · coder    withheld                           4",
         "the categories of each: promptforge report",
     ]
 

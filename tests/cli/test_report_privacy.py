@@ -1,18 +1,20 @@
 """A report hides every value of a private fact, single words too, in every form."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
-from cli.test_bench import lab, model  # noqa: F401
+from backends.servers import completion, response, serving
 from promptforge.bench.report.redact import MASK
 
-PRIVATE = ("zebulon", "bluewhale", "4711", "377", "velvet otter")
+PRIVATE = ("zebulon", "bluewhale", "velvet otter", "tablet")
+"""Letters alone: digits may stand in a digest, too."""
 DEVICES = (
     "devices:\n"
     "  - {name: Mara's phone, kind: phone, owner: Mara, colour: teal}\n"
     "  - {name: Pip's tablet, kind: tablet, sensitivity: private, owner: Zebulon, codeword: bluewhale, colour: teal,"
-    " pin: 4711, room: 377, shelf: 12, size: 1.5, locked: true, lent: 'yes', nick: Bo, alias: [Velvet Otter]}\n"
+    " slot: 4711, room: 377, shelf: 12, size: 1.5, locked: true, lent: 'yes', nick: Bo, alias: [Velvet Otter]}\n"
 )
 SUITE = """
 suite: den
@@ -31,40 +33,58 @@ cases:
 """
 
 
-@pytest.fixture
-def den(house, lab):  # noqa: F811
-    """The small house with a private device whose values are single words, and a model at home that may say them."""
-
-    def at(server):
-        lab(server)
-        text = (house / "knowledge/house.yaml").read_text(encoding="utf-8")
-        house.write("knowledge/house.yaml", text[: text.index("devices:")] + DEVICES)
-        house.write("agents/yoda.yaml", "name: yoda\nmodel: local\npersona: You are Yoda.\nsections: [{table: devices}]\n")
-        (house / "suites/lab.yaml").unlink()
-        house.write("suites/den.yaml", SUITE)
-
-    return at
-
-
-def told(system, question):
+def told(system):
     """It knows what its prompt holds; without it, it makes something up. Both are said in several spellings."""
     if "Zebulon" in system:
-        return "ZEBULON's; the word is *Blue-Whale*, pin 4711, 12 of teal, true or yes, velvet_otter."
+        return "ZEBULON's; *Blue-Whale*, velvet_otter; slot 4711, room 377, shelf 12, 15 inches, teal, true, yes."
     return "Perhaps bluewhale, says Zebulon."
 
 
-@pytest.mark.parametrize("form", ["html", "json", "markdown", "junit"])
-def test_single_words_of_private_facts_are_hidden(pf, den, form):
-    """In questions, answers, expectations, ids and the lines of prompts; a report that may show them has them all."""
-    with model(told) as server:
-        den(server)
+@contextmanager
+def model():
+    """A model server that says what it was told."""
+
+    def reply(asked, connection):
+        if asked.method == "GET":
+            connection.sendall(response({"object": "list", "data": [{"id": "m"}]}))
+        else:
+            connection.sendall(response(completion(told(asked.json["messages"][0]["content"]))))
+        return True
+
+    with serving(reply) as server:
+        yield server
+
+
+@pytest.fixture
+def asked(house, pf):
+    """The small house with a private device whose values are single words, asked of a model at home."""
+    text = (house / "knowledge/house.yaml").read_text(encoding="utf-8")
+    house.write("knowledge/house.yaml", text[: text.index("devices:")] + DEVICES)
+    house.write("agents/yoda.yaml", "name: yoda\nmodel: local\npersona: You are Yoda.\nsections: [{table: devices}]\n")
+    house.write("suites/den.yaml", SUITE)
+    with model() as server:
+        settings = f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local, context: 8192}}"
+        house.write("promptforge.yaml", f"name: hut\nbudget: 1000\nmodels:\n  cloud: {settings}\n  local: {settings}\n")
         assert pf("bench").code == 0
-    hidden = pf("report", "--format", form, "--output", "-").out if form != "html" else page(pf)
-    low = hidden.lower().replace("-", "").replace("_", " ")
-    assert [value for value in PRIVATE if value in low.split("const kindsof")[0]] == []
+    return pf
+
+
+@pytest.mark.parametrize("form", ["html", "json", "markdown", "junit"])
+def test_single_words_of_private_facts_are_hidden(asked, form):
+    """In questions, answers, expectations, ids and the lines of prompts, however they are spelt."""
+    hidden = asked("report", "--format", form, "--output", "-").out
     assert MASK in hidden
-    if form == "json":
-        shown = json.loads(pf("report", "--format", form, "--include-private").out)
-        assert "ZEBULON's" in json.dumps(shown, ensure_ascii=False)
-        answer = json.loads(hidden)["replies"][-1]["answer"]["text"]
-        assert "12 of teal, true or yes" in answer
+    words = hidden.lower().replace("-", "").replace("_", " ")
+    assert [value for value in PRIVATE if value in words] == []
+    shown = asked("report", "--format", form, "--output", "-", "--include-private").out
+    assert "zebulon" in shown.lower()
+    assert MASK not in shown
+
+
+def test_what_is_not_private_is_left_alone(asked):
+    """A value that another fact has too, a truth value, and what is shorter than three letters and digits."""
+    answers = {reply["answer"]["text"] for reply in json.loads(asked("report", "--format", "json").out)["replies"]}
+    assert answers == {
+        f"{MASK}'s; *{MASK}*, {MASK}; slot {MASK}, room {MASK}, shelf 12, 15 inches, teal, true, yes.",
+        f"Perhaps {MASK}, says {MASK}.",
+    }

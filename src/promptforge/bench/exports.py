@@ -201,7 +201,8 @@ def _table(comparison: Comparison, *, reader: bool) -> str:
     if not rows:
         return ""
     lines = [_row(name, effect, reader) for name, effect in rows]
-    head = "| | n | before | after | difference | 95 % interval | p | reading |\n|---|--:|--:|--:|--:|--:|--:|---|"
+    head = "| | n | before | after | difference | 95 % interval | p | adjusted p | reading |"
+    head += "\n|---|--:|--:|--:|--:|--:|--:|--:|---|"
     return f"<details><summary>Categories</summary>\n\n{head}\n{chr(10).join(lines)}\n\n</details>"
 
 
@@ -212,8 +213,9 @@ def _row(name: str, effect: Effect, reader: bool) -> str:
         score(effect.before),
         score(effect.after),
         signed(effect.estimate),
-        interval(effect.low, effect.high, differences=True),
-        p_value(effect.p if effect.p_adjusted is None else effect.p_adjusted),
+        interval(effect.low, effect.high, differences=True) if effect.differing else "",
+        p_value(effect.p) if effect.p_adjusted is None else "",
+        "" if effect.p_adjusted is None else p_value(effect.p_adjusted),
         reading(effect, reader=reader),
     )
     return f"| {' | '.join(cells)} |"
@@ -315,7 +317,9 @@ def _suite(found: Findings, root: ElementTree.Element, arm: Arm, replies: Sequen
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in known.items():
         if value is not None:
-            ElementTree.SubElement(properties, "property", name=name, value=_xml(found, str(value)))
+            ElementTree.SubElement(
+                properties, "property", name=name, value=_xml(found, value) if isinstance(value, str) else str(value)
+            )
     for reply in replies:
         _test(found, suite, reply)
 

@@ -7,8 +7,20 @@ from typing import Literal
 from promptforge.bench.results import Effect, Flip, Verdict
 from promptforge.bench.stats import ALPHA, cases_needed, fewest
 
-__all__ = ["about", "found_by_reader", "identical", "judged", "nothing_paired", "p_words", "signed", "withheld"]
+__all__ = [
+    "NO_SMALLER",
+    "about",
+    "found_by_reader",
+    "identical",
+    "judged",
+    "nothing_paired",
+    "p_words",
+    "signed",
+    "withheld",
+]
 
+NO_SMALLER = "shown; at this discordance no smaller one could be"
+"""Of a difference that is shown although none could be expected to be at 80 % power."""
 _TIE = 0.005
 """A difference that rounds to 0.00: how many cases would show just this one is of no interest."""
 _WORTH = 0.05
@@ -108,6 +120,11 @@ def judged(
 ) -> Verdict:
     """Better, worse or not shown, by the overall test alone; the rest are reasons."""
     numbers = f"{effect.before:.3f} → {effect.after:.3f}, {signed(effect.estimate)}"
+    if not effect.differing:
+        same = f"Not shown: nothing differs between {before} and {after}: {effect.before:.3f} → {effect.after:.3f}."
+        return Verdict(
+            word="not shown", sentence=same, reasons=tuple(_evidence(effect, None)), next_step=_next_step(effect, ())
+        )
     interval = f"95 % interval {signed(effect.low, 2)} to {signed(effect.high, 2)}, {p_words(effect.p)}"
     word: Literal["better", "worse", "not shown"] = "not shown"
     if effect.shown:
@@ -128,6 +145,8 @@ def _evidence(effect: Effect, mcnemar: float | None) -> list[str]:
     reasons = [f"{_count(effect.cases, 'paired case')}{shared}; {effect.differing:,} of {effect.clusters:,} differ"]
     if effect.too_few:
         reasons.append(f"too few differ: fewer than {fewest()} can never show anything at 5 %")
+    elif effect.detectable is None and effect.shown:
+        reasons.append(f"the smallest difference that these cases show at 80 % power: {NO_SMALLER}")
     elif effect.detectable is None:
         reasons.append("the smallest difference that these cases show at 80 % power: none at this discordance")
     else:

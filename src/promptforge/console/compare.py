@@ -29,7 +29,7 @@ _SIDE_BY_SIDE = 3
 """Arms beyond this many stand below each other: a table of more columns fits no terminal."""
 _COLOURS = {"better": "green", "worse": "red", "not shown": "yellow", "identical": "yellow", "withheld": "red"}
 _RIGHT = (1, 2, 3, 4, 6, 7)
-_HEAD = ("", "cases", "before", "after", "difference", "95 % interval", "p", "adjusted", "")
+_HEAD = ("", "cases", "before", "after", "difference", "95 % interval", "p", "adjusted p", "")
 
 
 # --- two arms ---------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def _cells(name: str, effect: Effect, reader: bool) -> tuple[str, ...]:
         f"{effect.after:.3f}",
         signed(effect.estimate),
         f"{signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect.differing else "",
-        _p(effect.p),
+        _p(effect.p) if effect.p_adjusted is None else "",
         "" if effect.p_adjusted is None else _p(effect.p_adjusted),
         _word(effect, reader),
     )

@@ -8,8 +8,9 @@ from typing import TypeVar
 from promptforge.bench.report.figures import percentile
 from promptforge.bench.report.redact import Redactor
 from promptforge.bench.results import Arm, ArmScores, CaseRecord, Comparison, Effect, Reply, Run
+from promptforge.bench.verdicts import NO_SMALLER
 
-__all__ = ["LABELS", "Findings", "Spent", "findings", "reading"]
+__all__ = ["LABELS", "Findings", "Spent", "could_show", "findings", "reading"]
 
 LABELS: Mapping[str, str] = {
     "made_up": "made-up value",
@@ -114,6 +115,8 @@ def reading(effect: Effect, *, reader: bool = False) -> str:
 
     The reader is no model, so of its answers it is only said whether more of them are found.
     """
+    if not effect.differing:
+        return "nothing differs"
     if effect.too_few:
         return "too few differ"
     p = effect.p if effect.p_adjusted is None else effect.p_adjusted
@@ -122,6 +125,13 @@ def reading(effect: Effect, *, reader: bool = False) -> str:
     if reader:
         return "more found" if effect.estimate > 0 else "fewer found"
     return "better" if effect.estimate > 0 else "worse"
+
+
+def could_show(effect: Effect) -> str:
+    """The smallest difference that the suite could show at 80 % power."""
+    if effect.detectable is not None:
+        return f"± {effect.detectable:.3f}"
+    return NO_SMALLER if reading(effect) in ("better", "worse") else "none"
 
 
 def _names(arms: Sequence[Arm]) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """The first half of the page: the verdict, what was not answered, the overall difference, what changed."""
 
-from promptforge.bench.report.data import LABELS, Findings
+from promptforge.bench.report.data import LABELS, Findings, could_show
 from promptforge.bench.report.figures import count, interval, money, plural, score
 from promptforge.bench.report.markup import Markup, tag
 from promptforge.bench.report.parts import case_link, rest_button, section, table
@@ -119,14 +119,15 @@ def overall(found: Findings) -> Markup | None:
         return None
     effect = found.comparisons[0].overall
     first = found.comparisons[0]
-    can = f"± {effect.detectable:.3f}" if effect.detectable is not None else "none"
+    can, _, why = could_show(effect).partition("; ")
+    between = f"95 % interval {interval(effect.low, effect.high, differences=True)}"
     spent = [spent.spent_usd for spent in found.spent.values() if spent.spent_usd is not None]
     figures = (
         ("Before", score(effect.before), found.name(first.before)),
         ("After", score(effect.after), found.name(first.after)),
-        ("Difference", signed(effect.estimate), f"95 % interval {interval(effect.low, effect.high, differences=True)}"),
+        ("Difference", signed(effect.estimate), between if effect.differing else "nothing differs"),
         ("Sign-flip test", p_words(effect.p), _test(effect)),
-        ("Could show from", can, "80 % power, at this discordance"),
+        ("Could show from", can, why or "80 % power, at this discordance"),
         ("Spent", money(sum(spent) if spent else None), "by this run" if spent else "no price is known"),
     )
     entries = (

@@ -93,7 +93,8 @@ def _comparison(found: Findings, comparison: Comparison) -> dict[str, Any]:
 
 
 def _row(name: str, group: str, effect: Effect, reader: bool) -> list[Any]:
-    figures = [round(value, 5) for value in (effect.estimate, effect.low, effect.high)]
+    ends = [round(effect.low, 5), round(effect.high, 5)] if effect.differing else [None, None]
+    figures = [round(effect.estimate, 5), *ends]
     return [name.replace("_", " "), group, effect.cases, *figures, effect.detectable, reading(effect, reader=reader)]
 
 

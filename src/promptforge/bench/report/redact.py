@@ -25,6 +25,8 @@ _GAP = 8
 """So much may stand between the parts of a longer value: `00:00:5E` **:** `00:53:21`."""
 _OFTEN = 120
 _MOST_KNOWN = 20_000
+_MANY = 100
+"""With more values than this it is quicker to look at the words of a text than for every value in it."""
 
 _Place = tuple[int, int]
 
@@ -84,7 +86,9 @@ class Redactor:
     def _found(self, folded: str) -> Iterator[_Place]:
         """The places of values; they may overlap."""
         joined = _BETWEEN.sub("", folded)
-        if any(map(joined.__contains__, self._gaps)):  # most texts hold none, and this is quick to see
+        if len(self._gaps) > _MANY or any(
+            map(joined.__contains__, self._gaps)
+        ):  # most texts hold none, and this is quick to see
             words = [(m.start(), m.end(), m[0]) for m in _WORD.finditer(folded)]
             for index, (start, _, word) in enumerate(words):
                 if word in self._starts and (end := self._longest(words, index)):

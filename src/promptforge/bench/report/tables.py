@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from promptforge.bench.cases import TIERS
-from promptforge.bench.report.data import LABELS, Findings, reading
+from promptforge.bench.report.data import LABELS, Findings, could_show, reading
 from promptforge.bench.report.figures import count, interval, moment, money, p_value, plural, score, seconds
 from promptforge.bench.report.markup import Markup, tag
 from promptforge.bench.report.parts import case_link, section, table
@@ -56,20 +56,20 @@ def _differences(found: Findings, comparison: Comparison) -> Markup:
 def _effect(name: str, effect: Effect, reader: bool) -> Markup:
     said = reading(effect, reader=reader)
     p = effect.p if effect.p_adjusted is None else effect.p_adjusted
-    can = "none" if effect.detectable is None else f"± {effect.detectable:.3f}"
     cells = (
         count(effect.cases),
         score(effect.before),
         score(effect.after),
         signed(effect.estimate),
-        interval(effect.low, effect.high, differences=True),
+        interval(effect.low, effect.high, differences=True) if effect.differing else "–",
         p_value(p),
-        can,
     )
+    can = could_show(effect)
     return tag(
         "tr",
         tag("th", name.replace("_", " "), scope="row"),
         (tag("td", cell, class_="number") for cell in cells),
+        tag("td", can, class_="number words" if " " in can.removeprefix("± ") else "number"),
         tag("td", said, class_=f"reading {said.replace(' ', '-')}"),
     )
 

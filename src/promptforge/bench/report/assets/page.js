@@ -307,10 +307,10 @@
       y: { domain: keys, label: null, axis: null, padding: 0.3 },
       ariaLabel: "Paired differences with 95 % intervals; the table below has the same figures",
       marks: [
-        Plot.barX(rows, { x1: (r) => inside(-(r.can ?? 9)), x2: (r) => inside(r.can ?? 9), y: "key", fill: colour("--band"), insetTop: -4, insetBottom: -4 }),
+        Plot.barX(rows.filter((r) => r.can !== null || !r.shown), { x1: (r) => inside(-(r.can ?? 9)), x2: (r) => inside(r.can ?? 9), y: "key", fill: colour("--band"), insetTop: -4, insetBottom: -4 }),
         Plot.gridX({ stroke: colour("--line"), strokeOpacity: 1 }),
         Plot.ruleX([0], { stroke: colour("--soft") }),
-        Plot.link(rows, { x1: (r) => inside(r.low), x2: (r) => inside(r.high), y1: "key", y2: "key", stroke: "tone", strokeWidth: (r) => (r.group === "overall" ? 4 : 2.5), strokeLinecap: "round" }),
+        Plot.link(rows.filter((r) => r.low !== null), { x1: (r) => inside(r.low), x2: (r) => inside(r.high), y1: "key", y2: "key", stroke: "tone", strokeWidth: (r) => (r.group === "overall" ? 4 : 2.5), strokeLinecap: "round" }),
         Plot.dot(rows, { x: (r) => inside(r.estimate), y: "key", r: (r) => (r.group === "overall" ? 6.5 : 4.8), fill: (r) => (r.shown ? r.tone : colour("--card")), stroke: "tone", strokeWidth: 2 }),
         Plot.text(rows, text(colour("--ink"), { text: (r) => (narrowDrawing ? `${r.name} ${number(r.n)}` : r.name), dx: -label, textAnchor: "start", fontSize: narrowDrawing ? 11.5 : 13, fontWeight: (r) => (r.group === "overall" ? 700 : 500) })),
         ...(narrowDrawing ? [] : [
