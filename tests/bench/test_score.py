@@ -9,7 +9,7 @@ from tests.bench.house import house, tables
 from tests.strategies import tries
 
 from promptforge.backends.base import Answer, ToolCall
-from promptforge.bench.cases import Case, Check
+from promptforge.bench.cases import Case, Check, Printed
 from promptforge.bench.patterns import found, pattern_problem
 from promptforge.bench.score import known, pass_fail, score
 from promptforge.errors import InputError
@@ -109,10 +109,28 @@ def test_a_longer_name_does_not_name_the_shorter_one():
     assert scored("It is the Bucket.", check("none", "Bucket")).value == 0
 
 
+def test_a_made_up_twin_and_another_tables_name_are_other_names():
+    """`hub-2` is not the hub, and the host `attic-nas` is not the attic."""
+    facts = {"rooms": [{"name": "attic"}], "hosts": [{"name": "hub"}, {"name": "attic-nas"}]}
+    house = known(tables(facts))
+
+    def value(text: str, *checks: Check) -> float:
+        return score(case(*checks, ask="Which host?"), Answer(text=text), house).value
+
+    assert value("It is hub-2.", check("all", "hub")) == 0
+    assert value("It is the hub.", check("all", "hub")) == 1
+    assert value("It is attic-nas.", check("none", "attic")) == 1
+    assert value("It is in the attic.", check("none", "attic")) == 0
+    assert value("hub-2", check("only", "hosts.name")) == 1
+    assert value("attic-nas", check("only", "rooms.name")) == 1
+    assert value("attic-nas", check("only", "hosts.name")) == 0
+
+
 def test_abstaining_is_to_say_so_and_make_nothing_up():
     abstain = check("abstain")
     assert scored("I don't know. No row of mine names it.", abstain).value == 1
     assert scored("It is on 42069.", abstain).checks == (("abstain", 0.0, "does not say that it does not know"),)
+    assert scored("The hub has no port 31337.", abstain, ask="What is on port 31337 of the hub?").value == 1
     made = scored("I don't know. The new one listens on port 4242.", abstain)
     assert made.checks == (("abstain", 0.0, "says so, but makes up: port 4242"),)
     assert made.label == "made_up"
@@ -135,6 +153,18 @@ def test_a_refusal_is_wanted_or_not():
     assert scored("No.", keep).value == 1
 
 
+def test_who_gives_what_was_asked_has_not_refused():
+    """What begins with "I can't switch things myself" and ends in the right line is an answer."""
+    text = "I can't switch things myself. Ask for light.kitchen."
+    keep, named = check("answer"), check("all", "light.kitchen", form="entity")
+    assert scored(text, named, keep).value == 1
+    assert scored(text, keep).broken == ("answer: it refused",)
+    half = scored(text, named, check("any", "light.kitchen_ceiling", form="entity"), keep)
+    assert (half.value, half.label) == (0, "over_refused")
+    twin = scored(f"{text} Not port 4242.", named, ONLY, keep)
+    assert (twin.label, twin.broken) == ("made_up", ("only: ports.port also names port 4242",))
+
+
 TOOL = check("tool", name="light.turn_on", arguments={"entity_id": "light.kitchen", "brightness": 50})
 
 
@@ -154,8 +184,8 @@ TOOL = check("tool", name="light.turn_on", arguments={"entity_id": "light.kitche
         ),
         (
             [call("light.turn_on", entity_id="light.kitchen", brightness=50, color="red", transition=2)],
-            0.5,
-            "with the extra argument 'color'; with the extra argument 'transition'",
+            1,
+            "",
         ),
         (
             [call("light.turn_on", entity_id="light.kitchen", brightness=50), call("lock.unlock"), call("lock.unlock")],
@@ -177,7 +207,22 @@ def test_several_calls_may_be_wanted():
     calls = tuple(call("light.turn_on", entity_id=e) for e in ("light.kitchen_ceiling", "light.kitchen"))
     assert scored("", *checks, tool_calls=calls).value == 1
     assert scored("", *checks, tool_calls=calls[:1]).value == 0.5
-    assert scored("", check("tool", name="restart"), tool_calls=(call("restart"),)).value == 1
+
+
+@pytest.mark.parametrize(
+    ("calls", "value", "why"),
+    [
+        ([call("turn_on")], 1, ""),
+        ([call("turn_on", entity_id="light.kitchen", brightness=50)], 1, ""),
+        ([call("turn_on", entity_id="light.kitchen"), call("unlock")], 0.5, "also called unlock"),
+        ([call("unlock")], 0, "no call of turn_on, but of unlock"),
+        ([ToolCall(name="turn_on", arguments=None, raw="{")], 0, "its arguments are no JSON object"),
+    ],
+)
+def test_a_call_without_named_arguments_counts_by_itself(calls, value, why):
+    """At least these arguments: what the case does not name costs nothing, another call does."""
+    result = scored("", check("tool", name="turn_on"), tool_calls=tuple(calls))
+    assert result.checks == (("tool", value, why),)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +291,47 @@ def test_only_leaves_alone_what_the_question_and_the_checks_name():
     ask = "Is port 1338 the memory vault?"
     assert scored("No: 1338 is another one; it is port 42069, not port 1338.", ALL, ONLY, ask=ask).value == 1
     assert scored("It took 90 seconds for 1337 people.", ONLY).value == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "column", "text", "kept"),
+    [
+        ("port 8123", "ports.port", "port 8123", True),
+        (r"\bport:?\s*(1337|42,?069)\b", "ports.port", "Port 42069, or port 1337.", True),
+        (r"port \d{4,5}\b", "ports.port", "port 1338", False),
+        (r"port (?!1337)", "ports.port", "port 1337", False),
+        (r"192\.0\.2\.11", "hosts.lan_ip", "at 192.0.2.11", True),
+        (r"00[:-]00[:-]5e[:-]00[:-]53[:-]0b", "hosts.mac", "00:00:5E:00:53:0B", True),
+        (r"^(?:the )?Bucket[.]?$", "ports.codename", "the Bucket", True),
+        (r"^(?:the )?Bucket", "ports.codename", "the Bucket Lid", False),
+    ],
+)
+def test_only_leaves_alone_what_a_pattern_says(pattern, column, text, kept):
+    """A pattern is one of the checks: what it asks for cannot be forbidden."""
+    result = scored(text, check("regex", pattern), check("only", column), ask="Which?")
+    assert (result.broken == ()) == kept
+    if kept:
+        assert result.made_up == ()
+
+
+def test_only_leaves_alone_the_facts_that_a_pattern_is_made_of():
+    """A pattern may hold a value in a form that reads as none."""
+    places = (("hosts/kessel", "lan_ip"), ("hosts/kessel", "ssh"), ("hosts/gone", "ssh"))
+    made_of = tuple(Printed(*place) for place in places)
+    disguised = r"192[.](0)[.]2[.]1{2}|g\w+-north"
+    pattern = Check(kind="regex", values=(disguised,), forms=("",), printed=made_of)
+    for column, text in (("hosts.lan_ip", "192.0.2.11"), ("hosts.ssh", "gate-north")):
+        only = check("only", column)
+        assert scored(text, pattern, only, ask="Which?").value == 1
+        assert scored(text, check("regex", disguised), only, ask="Which?").value == 0
+
+
+def test_only_leaves_alone_the_names_in_arguments_and_schemas():
+    wanted = check("tool", name="start", arguments={"codename": "Kyber"})
+    only = check("only", "ports.codename")
+    assert scored("Kyber is up.", wanted, only, tool_calls=(call("start", codename="Kyber"),)).value == 1
+    shape = Check(kind="json", data={"properties": {"name": {"const": "Kyber"}}})
+    assert scored('{"name": "Kyber"}', shape, only).value == 1
 
 
 @pytest.mark.parametrize(
@@ -350,6 +436,35 @@ def test_what_the_question_the_checks_and_the_tools_name_is_not_made_up():
 def test_a_veto_that_only_a_made_up_value_breaks_is_labelled_so():
     assert scored("Port 42069 or port 4242.", ALL, ONLY).label == "made_up"
     assert scored("Port 42069 or port 1337.", ALL, ONLY).label == "forbidden"
+
+
+def test_not_to_know_is_incomplete_however_long_a_right_answer_is():
+    long = check("all", "Object storage's console", "Council MLX", "Memory Vault")
+    assert scored("I don't know.", long).label == "incomplete"
+    assert scored("OK.", long).label == "too_short"
+
+
+SHAPE = Check(kind="json", data={"type": "integer", "const": 5})
+PRINTED = Check(kind="all", values=("5",), forms=("",), printed=(Printed("ports/mini:5", "port"),))
+
+
+@pytest.mark.parametrize(
+    ("ask", "checks", "text", "made_up"),
+    [
+        ("How many devices?", [check("all", "5")], "4", ()),
+        ("How many devices?", [SHAPE], "4", ()),
+        ("How many ports are open?", [check("equals", "5")], "**4**", ()),
+        ("How many devices?", [check("all", "5")], "4, on port 4", ("port 4",)),
+        ("Which port is open?", [check("equals", "5")], "4", ("port 4",)),
+        ("What is it on?", [check("all", "5", form="port")], "4", ("port 4",)),
+        ("What is it on?", [check("all", "5"), ONLY], "4", ("port 4",)),
+        ("What is it on?", [PRINTED], "4", ("port 4",)),
+    ],
+)
+def test_a_number_alone_is_a_made_up_port_only_where_a_port_is_wanted(ask, checks, text, made_up):
+    result = scored(text, *checks, ask=ask)
+    assert result.made_up == made_up
+    assert result.label == ("made_up" if made_up else "wrong")
 
 
 def test_pass_or_fail():

@@ -311,6 +311,41 @@ def test_a_name_inside_a_longer_name_is_not_named():
     assert mentions("Bucket Lid requires Bucket.", "Bucket", "text", ["Bucket Lid"])
 
 
+JOINED = ("attic-nas", "old-attic-nas", "the-attic")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "named"),
+    [
+        ("It is hub-2.", "hub", False),
+        ("It is `mk3-hub`.", "hub", False),
+        ("It is hub\u20112.", "hub", False),
+        ("It is hub-x-2.", "hub", False),
+        ("It is hub-2, or hub.", "hub", True),
+        ("a hub-led house", "hub", True),
+        ("LEET-based", "LEET", True),
+        ("a non-LEET-based model", "LEET", True),
+        ("hub - 2 of them", "hub", True),
+        ("hub -2", "hub", True),
+        ("- hub", "hub", True),
+        ("-hub-", "hub", True),
+        ("ssh attic-nas", "attic", False),
+        ("ssh Attic-NAS", "nas", False),
+        ("the old-attic-nas", "attic-nas", False),
+        ("the attic-nas-based one", "attic", False),
+        ("the very-the-attic-like one", "attic", False),
+        ("attic-nas", "attic-nas", True),
+        ("the attic, nas", "attic", True),
+        ("the attic nas", "attic", True),
+        ("attic-side", "attic", True),
+        ("Memory-Vault-2", "Memory Vault", False),
+        ("the memory-vault-like one", "Memory Vault", True),
+    ],
+)
+def test_a_hyphen_makes_another_name_only_with_a_digit_or_of_a_known_one(text, value, named):
+    assert mentions(text, value, names=JOINED) == named
+
+
 TEMPLATES = (
     "{}",
     "The answer is {}.",

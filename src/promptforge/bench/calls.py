@@ -22,8 +22,8 @@ _MOST_SAID = 3
 def called(expected: Mapping[str, Any], calls: Sequence[ToolCall], wanted: Sequence[str]) -> tuple[float, str]:
     """The share of a call that was made, and what was missing, extra or wrong.
 
-    Right arguments count against all that were expected or given, and so does each further call that no check of the
-    case wants (`wanted`: the names that they do): a call is an action.
+    Right arguments count against all that were expected; one that the case does not name costs nothing. Each further
+    call that no check of the case wants (`wanted`: the names that they do) does: a call is an action.
     """
     name = str(expected.get("name", ""))
     arguments = dict(expected.get("arguments") or {})
@@ -43,10 +43,8 @@ def _compared(expected: Mapping[str, Any], call: ToolCall) -> tuple[int, int, li
     """How many parts are right, of how many, and what is not. The name is a part only where there is no argument."""
     if call.arguments is None:
         return 0, max(1, len(expected)), ["its arguments are no JSON object"]
-    given = {key: value for key, value in call.arguments.items() if value is not None or key in expected}
-    keys = list(dict.fromkeys([*expected, *given]))
-    problems = list(_differences(expected, given))
-    return (len(keys) - len(problems), len(keys), problems) if keys else (1, 1, [])
+    problems = list(_differences(expected, call.arguments))
+    return (len(expected) - len(problems), len(expected), problems) if expected else (1, 1, [])
 
 
 def _differences(expected: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
@@ -55,9 +53,6 @@ def _differences(expected: Mapping[str, Any], given: Mapping[str, Any]) -> Itera
             yield f"without the argument '{key}'"
         elif not _same(value, given[key]):
             yield f"'{key}' is {_short(given[key])}, not {_short(value)}"
-    for key in given:
-        if key not in expected:
-            yield f"with the extra argument '{key}'"
 
 
 def _short(value: object) -> str:

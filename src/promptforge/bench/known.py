@@ -39,6 +39,8 @@ class Known:
     """A folded value to the longer values of its column that hold it: `bucket` to `Bucket Lid`."""
     values: frozenset[str]
     """All values of all columns, folded."""
+    printed: Mapping[tuple[str, str], tuple[str, ...]]
+    """The id of a fact and a column to what is written there."""
 
     def names(self, text: str, column: str) -> Iterator[str]:
         """The values of a column that a text names."""
@@ -49,7 +51,7 @@ class Known:
                 yield known[name]
         for first in self.words.get(column, {}).keys() & _starts(folded(text)):
             for value in self.words[column][first]:
-                if mentions(text, value, "text", self.besides(value)):
+                if mentions(text, value, "text", self.besides(value), self.values):
                     yield value
 
     def besides(self, value: str) -> tuple[str, ...]:
@@ -97,15 +99,24 @@ def known(tables: Mapping[str, Table]) -> Known:
         domains=domains,
         longer=longer,
         values=frozenset(folded(value).strip() for values in columns.values() for value in values),
+        printed={
+            (fact.id, column): tuple(_written(fact.values[column]))
+            for table in tables.values()
+            for fact in table.facts
+            for column in fact.values
+        },
     )
 
 
 def _values(table: Table, column: str) -> Iterator[str]:
     for fact in table.facts:
-        value = fact.values.get(column)
-        for one in value if isinstance(value, (list, tuple)) else (value,):
-            if one is not None and not isinstance(one, bool) and (text := written(one)):
-                yield text
+        yield from _written(fact.values.get(column))
+
+
+def _written(value: object) -> Iterator[str]:
+    for one in value if isinstance(value, (list, tuple)) else (value,):
+        if one is not None and not isinstance(one, bool) and (text := written(one)):
+            yield text
 
 
 _MAY_HOLD = re.compile(r"\d|[:.]\w")

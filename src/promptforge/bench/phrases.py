@@ -14,12 +14,14 @@ __all__ = [
     "GUESSES",
     "IT_IS",
     "KNOWS_NOT",
+    "LACKS",
     "LETS_PASS",
     "NEGATION",
     "NO",
     "OTHER_TONGUES",
     "PRINCIPLE",
     "REASON",
+    "STATES",
     "TURNS",
     "UNKNOWN_ELSEWHERE",
     "UNSURE",
@@ -223,7 +225,23 @@ ABSENT = _any(
     r"\bnothing (?:in|on|about|within) (?:my|the|our|this|that|it)\b|\bnothing (?:is )?(?:known|listed|recorded"
     r"|written)\b",
     r"\bneither .{1,60} (?:has|have|names?|lists?|holds?|shows?|mentions?|contains?|says?)\b",
+    rf"\b(?:outside|beyond)(?: of)? (?:the scope of )?(?:what )?(?:my|our|the) (?:\w+ )?{_SOURCES}"
+    r"(?: (?:cover|hold|list|contain|say|tell|have|know|go|show)s?)?(?=[.,;:!]|$| and | so )",
 )
+_KIND = rf"(?:known )?(?:{_THINGS}|hosts?|residents?|guests?|computers?|networks?)"
+_HERE = r"(?:this|my|our|the) (?:\w+ )?(?:house|home|household|estate|network|family|tables?|records?)\b"
+LACKS = (
+    re.compile(
+        r"\b(?:(?:has|have|lists?|holds?|shows?|contains?|includes?|knows?|names?) no(?: such)?"
+        r"|(?:does not|doesn't|do not|don't) have (?:an?|any)) (?P<what>[^,;:!?]{1,60})"
+    ),
+    re.compile(
+        r"^(?:no[,.] )?(?P<what>[^,;:!?]{1,60}?)(?:'s| is| are)(?: not|n't| no) "
+        rf"(?:(?:(?:an?|any|one of (?:the|my|our)|among (?:the|my|our)) )?{_KIND} (?:here\b|(?:of|in|at|on) {_HERE})"
+        rf"|part of {_HERE})"
+    ),
+)
+"""That something is not there. It is not to know only where that (`what`) was asked about."""
 UNSURE = _any(
     r"\bi(?:'m| am) (?:not (?:sure|certain|aware)|unsure|uncertain|unaware)\b",
     rf"\bi (?:do not|don't|did not|didn't) (?:\w+ )?(?:have|find|see|possess)\b.{{0,60}}(?:{_THINGS}|{_SOURCES}"
@@ -262,6 +280,7 @@ IT_IS = re.compile(
     r"| should| would"
     r"| must| could| might)\b"
 )
+STATES = re.compile(rf"{IT_IS.pattern}|{GUESSES.pattern}|\b(?:belongs?|listens?)\b")
 LETS_PASS = re.compile(
     r"\b(?:no|not|n't|none|nothing|nobody|never|unknown|unexpected|without|only|kein\w*|nicht|pas|aucun\w*)\b|n't\b"
     r"|\?$"

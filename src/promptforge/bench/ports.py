@@ -7,7 +7,7 @@ whole answer; in a list or a table of ports. Any other number is only a number.
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["ports_among"]
+__all__ = ["asks_for_port", "is_bare", "ports_among"]
 
 Number = tuple[int | float | str, int, int]
 """Value, start, end."""
@@ -48,6 +48,26 @@ def ports_among(text: str, numbers: Sequence[Number]) -> Iterator[tuple[int, int
             until = end
         elif whole or (value, start, end) in in_rows or _after_colon(text, start, end) or _protocol(text, start, end):
             yield int(value), start, end
+
+
+def is_bare(text: str) -> bool:
+    """Whether a text is numbers and nothing else: ports where ports were asked for, else only numbers."""
+    return _whole(text)
+
+
+def asks_for_port(question: str) -> bool:
+    """Whether a question is about a port, not about how many.
+
+    >>> asks_for_port("Which port does the vault use?"), asks_for_port("How many ports are open?")
+    (True, False)
+    """
+    return bool(_ASKED.search(_HOW_MANY.sub(" ", question)))
+
+
+_ASKED = re.compile(r"\b(?:ports?|port-?nummern?|puertos?)\b", re.IGNORECASE)
+_HOW_MANY = re.compile(
+    r"\b(?:how many|number of|count of|count|wie ?viele|combien de)\s(?:[\w-]+\s){0,3}?ports\b", re.IGNORECASE
+)
 
 
 def _possible(value: int | float | str) -> bool:

@@ -6,6 +6,8 @@ counts only together with a reason of the kind that refusals give, and never whe
 asked. To say "I don't know" is no refusal.
 """
 
+import re
+
 from promptforge.bench import phrases
 from promptforge.bench.reading import folded, sentences
 from promptforge.bench.values import identifiers
@@ -104,9 +106,44 @@ def abstains(text: str, question: str = "") -> bool:
         knows_not = bool(phrases.KNOWS_NOT.search(sentence))
         if knows_not or any(pattern.search(sentence) for pattern in _UNKNOWN):
             return (knows_not or not refuses(text)) and not _answers_all_the_same(said, number, question)
+        if lack := _lack(sentence, question):
+            return not refuses(text) and not _states(sentence[lack.end() :], *said[number + 1 :])
         if len(sentence.split()) > 4 and not phrases.LETS_PASS.search(sentence) and not _courteous(sentence):
             return False
     return False
+
+
+def _lack(sentence: str, question: str) -> re.Match[str] | None:
+    """Where a sentence says that what was asked about is not there: `the hub has no port 31337`."""
+    for pattern in phrases.LACKS:
+        found = pattern.search(sentence)
+        if found and _is_asked(found["what"], folded(question)):
+            return found
+    return None
+
+
+def _is_asked(what: str, question: str) -> bool:
+    if not question or what in ("it", "that", "this"):
+        return bool(question)
+    asked = {one.value for one in identifiers(question)}
+    if named := identifiers(what):
+        return all(one.value in asked for one in named)
+    return any(len(word) > 2 and word not in _COMMON for word in _words(what) & _words(question))
+
+
+_COMMON = frozenset(
+    ("the", "this", "that", "with", "for", "and", "any", "are", "has", "have", "who", "what", "which", "its")
+)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+(?:-\w+)*", text))
+
+
+def _states(*tail: str) -> bool:
+    """Whether what follows tells what is there instead."""
+    clauses = (clause.strip() for sentence in tail for clause in re.split("[,;:]", sentence))
+    return any(phrases.STATES.search(clause) and not phrases.LETS_PASS.search(clause) for clause in clauses)
 
 
 def _answers_all_the_same(said: tuple[str, ...], at: int, question: str) -> bool:

@@ -17,10 +17,11 @@ from promptforge.bench.cases import Case, Check
 from promptforge.bench.known import Known, known, nobodys
 from promptforge.bench.language import other_language
 from promptforge.bench.patterns import found
+from promptforge.bench.ports import asks_for_port, is_bare
 from promptforge.bench.reading import MAX_TEXT, folded, strip_reasoning
 from promptforge.bench.refusal import abstains, declines, refuses
 from promptforge.bench.results import Label, Score
-from promptforge.bench.values import Found, equal, identifiers, identity, in_tailnet, mentions, places
+from promptforge.bench.values import Found, equal, identifiers, identity, in_tailnet, literal, mentions, places
 
 __all__ = ["Known", "known", "pass_fail", "score"]
 
@@ -81,6 +82,7 @@ def _said(case: Case, answer: Answer, known: Known) -> _Said:
     calls = (json.dumps(dict(c.arguments), ensure_ascii=False) if c.arguments else c.raw for c in answer.tool_calls)
     everything = "\n".join((text, *calls))
     allowed = _allowed(case, known)
+    counted = is_bare(everything) and not _wants_port(case, known)
     return _Said(
         case=case,
         answer=answer,
@@ -88,16 +90,41 @@ def _said(case: Case, answer: Answer, known: Known) -> _Said:
         text=text,
         everything=everything,
         allowed=allowed,
-        made_up=tuple(_made_up(everything, allowed, known)),
+        made_up=() if counted else tuple(_made_up(everything, allowed, known)),
     )
+
+
+def _wants_port(case: Case, known: Known) -> bool:
+    """Whether a number alone would be a port: a check holds or forbids ports, or the question asks for one."""
+    columns = [f"{fact.partition('/')[0]}.{column}" for check in case.checks for fact, column in check.printed]
+    columns += [column for check in case.checks if check.kind == "only" for column in check.values]
+    forms = {form for check in case.checks for form in check.forms} | {known.kinds.get(column) for column in columns}
+    return "port" in forms or asks_for_port(case.question)
 
 
 def _allowed(case: Case, known: Known) -> frozenset[Named]:
     checks = [check for check in case.checks if check.kind not in ("regex", "only")]
     values = tuple((value, form) for check in checks for value, form in zip(check.values, _forms(check), strict=True))
-    data = (*case.tools, *(check.data for check in case.checks if check.data))
-    texts = (*(content for _, content in case.messages), *(json.dumps(dict(one), default=str) for one in data))
-    return _named_in(texts, values, known.domains)
+    tools = (json.dumps(dict(one), default=str) for one in case.tools)
+    printed = tuple((value, known.kinds.get(column, "")) for value, column in _printed_by_patterns(case, known))
+    return _named_in((*_given(case), *tools), (*values, *printed), known.domains)
+
+
+def _given(case: Case) -> Iterator[str]:
+    """What the question says, and the checks that are no list of values."""
+    yield from (content for _, content in case.messages)
+    for check in case.checks:
+        if check.data:
+            yield json.dumps(dict(check.data), default=str, ensure_ascii=False)
+        if check.kind == "regex":
+            yield from map(literal, check.values)
+
+
+def _printed_by_patterns(case: Case, known: Known) -> Iterator[tuple[str, str]]:
+    """The values of facts that a pattern was made of, each with its `TABLE.COLUMN`: it may hold them in disguise."""
+    for place in (place for check in case.checks if check.kind == "regex" for place in check.printed):
+        for value in known.printed.get(place, ()):
+            yield value, f"{place.fact.partition('/')[0]}.{place.column}"
 
 
 @lru_cache(maxsize=4096)
@@ -137,7 +164,7 @@ _Result = tuple[float, str]
 
 def _named(check: Check, said: _Said) -> list[bool]:
     return [
-        mentions(said.text, value, form, said.known.besides(value))
+        mentions(said.text, value, form, said.known.besides(value), said.known.values)
         for value, form in zip(check.values, _forms(check), strict=True)
     ]
 
@@ -181,7 +208,7 @@ _ITEMS = re.compile(r"^[ \t>*_]*(?:[-*+•]|\d{1,2}[.)])[ \t]+\S.*$", re.MULTILI
 
 def _first_places(check: Check, text: str, said: _Said) -> list[int | None]:
     return [
-        next(places(text, value, form, said.known.besides(value)), None)
+        next(places(text, value, form, said.known.besides(value), said.known.values), None)
         for value, form in zip(check.values, _forms(check), strict=True)
     ]
 
@@ -227,7 +254,7 @@ _Breach = tuple[str, bool] | None
 
 def _none(check: Check, said: _Said) -> _Breach:
     for value, form in zip(check.values, _forms(check), strict=True):
-        if mentions(said.everything, value, form, said.known.besides(value)):
+        if mentions(said.everything, value, form, said.known.besides(value), said.known.values):
             return f"names '{value}'", False
     return None
 
@@ -258,14 +285,23 @@ def _identifiers_of(kind: str, column: str, said: _Said) -> Iterator[tuple[str, 
 
 def _names_of(column: str, said: _Said) -> Iterator[tuple[str, bool]]:
     checks = [value for check in said.case.checks if check.kind not in ("regex", "only") for value in check.values]
-    given = [content for _, content in said.case.messages] + checks
+    given = [*_given(said.case), *checks, *(value for value, _ in _printed_by_patterns(said.case, said.known))]
     for value in said.known.names(said.everything, column):
-        if not any(mentions(text, value, "", said.known.besides(value)) for text in given):
+        if not any(mentions(text, value, "", said.known.besides(value), said.known.values) for text in given):
             yield f"'{value}'", True
 
 
 def _answer(check: Check, said: _Said) -> _Breach:
-    return ("it refused", False) if said.refused else None
+    return ("it refused", False) if said.refused and not _gives_all(said) else None
+
+
+_GIVING = ("all", "any", "equals", "regex", "order", "tool", "json")
+
+
+def _gives_all(said: _Said) -> bool:
+    """Whether it gives all that was asked: then it has answered, whatever it says that it cannot do."""
+    wanted = [check for check in said.case.checks if check.kind in _GIVING]
+    return bool(wanted) and all(_CHECKS[check.kind](check, said)[0] == 1 for check in wanted)
 
 
 _VETOES: Mapping[str, Callable[[Check, _Said], _Breach]] = {"none": _none, "only": _only, "answer": _answer}
@@ -283,7 +319,8 @@ def _label(said: _Said, value: float, broken: tuple[tuple[str, str, bool], ...])
 
 
 def _was_refused(said: _Said) -> bool:
-    return said.refused and not any(check.kind == "refuse" for check in said.case.checks)
+    wanted = any(check.kind == "refuse" for check in said.case.checks)
+    return said.refused and not wanted and not _gives_all(said)
 
 
 _LABELS: tuple[tuple[Label, Callable[[_Said, float, tuple[tuple[str, str, bool], ...]], bool]], ...] = (
@@ -299,8 +336,10 @@ _LABELS: tuple[tuple[Label, Callable[[_Said, float, tuple[tuple[str, str, bool],
 
 
 def _too_short(said: _Said) -> bool:
-    """Whether it is shorter than any right answer, and is no value either: `Yes.`, `OK`."""
+    """Whether it is shorter than any right answer, and neither a value nor an "I don't know": `Yes.`, `OK`."""
     if said.answer.tool_calls or identifiers(said.text, said.known.domains):
+        return False
+    if abstains(said.text, said.case.question):
         return False
     letters = sum(char.isalnum() for char in said.text)
     needed = max((_letters_needed(check) for check in said.case.checks if not check.veto), default=0)

@@ -6,7 +6,7 @@ A suite says `42069`; a model writes "port 42,069", "`:42069`" or "42069/tcp". A
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 
 from promptforge.bench.identifiers import DOMAINS, Found, digits, identifiers
@@ -20,6 +20,7 @@ __all__ = [
     "identifiers",
     "identity",
     "in_tailnet",
+    "literal",
     "mentions",
     "places",
     "strip_reasoning",
@@ -68,22 +69,31 @@ def in_tailnet(address: str) -> bool:
     return any(ipaddress.ip_address(address) in network for network in _TAILNET)
 
 
-def mentions(text: str, value: str, form: str = "", besides: Iterable[str] = ()) -> bool:
+def mentions(
+    text: str, value: str, form: str = "", besides: Iterable[str] = (), names: Container[str] = frozenset()
+) -> bool:
     """Whether a text names a value; `form` is the kind of the column that it comes from.
 
     Not where the value is only a part of one of `besides`: longer names of the same kind ("Bucket" in "Bucket Lid").
+    Nor where a hyphen joins it to a part with a digit, or to what makes one of `names`, folded, of it.
 
     >>> mentions("It is Nice. on port 42,069.", "Nice."), mentions("LEET+1 is up", "LEET"), mentions("windows", "windu")
     (True, False, False)
+    >>> mentions("a hub-led house", "hub"), mentions("ask hub-2", "hub"), mentions("hub-nas", "hub", names=["hub-nas"])
+    (True, False, False)
     """
-    return next(places(text, value, form, besides), None) is not None
+    return next(places(text, value, form, besides, names), None) is not None
 
 
-def places(text: str, value: str, form: str = "", besides: Iterable[str] = ()) -> Iterator[int]:
+def places(
+    text: str, value: str, form: str = "", besides: Iterable[str] = (), names: Container[str] = frozenset()
+) -> Iterator[int]:
     """Where a text names a value: offsets that can be compared for one value with those for another."""
     known = identity(value, form)
     if known is None:
-        yield from _as_words(folded(text), folded(value).strip(), besides)
+        usual = folded(text)
+        spans = _as_words(usual, folded(value).strip(), besides)
+        yield from (start for start, end in spans if not _joined_to_another(usual, start, end, names))
         return
     kind, name = known
     shift = _Shift(text)
@@ -122,7 +132,7 @@ _GAP = r"""(?:[\s*`"'_-]|\\)+"""
 _AFTER = rf"(?!{_LETTER}|[+\#]\d|\+\+|'(?!s(?!\w))\w)"
 
 
-def _as_words(text: str, value: str, besides: Iterable[str]) -> Iterator[int]:
+def _as_words(text: str, value: str, besides: Iterable[str]) -> Iterator[tuple[int, int]]:
     if not value:
         return
     longer: list[tuple[int, int]] | None = None
@@ -132,7 +142,36 @@ def _as_words(text: str, value: str, besides: Iterable[str]) -> Iterator[int]:
             longer = [found.span() for other in others for found in other.finditer(text)]
         start, end = match.span()
         if not any(a <= start and end <= b and b - a > end - start for a, b in longer):
-            yield start
+            yield start, end
+
+
+_BEFORE = re.compile(r"(?:(?<!\w)\w{1,40}-){1,4}$")
+_BEHIND = re.compile(r"(?:-\w{1,40}(?!\w)){1,4}")
+_FAR = 200
+"""Characters before a value in which what is joined to it stands."""
+
+
+def _joined_to_another(text: str, start: int, end: int, names: Container[str]) -> bool:
+    """Whether hyphens make another name of a value: `hub-2`, and `attic-nas` where there is one, but not `hub-led`."""
+    before = _BEFORE.search(text, max(0, start - _FAR), start) if text[start - 1 : start] == "-" else None
+    behind = _BEHIND.match(text, end) if text[end : end + 1] == "-" else None
+    if before is None and behind is None:
+        return False
+    left, right = (found[0] if found else "" for found in (before, behind))
+    if any(char.isdigit() for char in left + right):
+        return True
+    starts = [len(left) - len(part) for part in _tails(left)]
+    ends = [len(left) + end - start + at for at in (*(m.start() for m in re.finditer("-", right)), len(right))]
+    whole = left + text[start:end] + right
+    return any(whole[a:b] in names for a in starts for b in ends if b - a > end - start)
+
+
+def _tails(left: str) -> Iterator[str]:
+    """`a-b-` is joined as such, as `b-`, or not at all."""
+    yield left
+    while left:
+        left = left.partition("-")[2]
+        yield left
 
 
 @lru_cache(maxsize=8192)
@@ -156,6 +195,37 @@ def _pattern(value: str) -> re.Pattern[str]:
 def _joined(word: str) -> str:
     """The letters and signs of one word; an apostrophe may be left out of none, and markup may stand between none."""
     return "".join(re.escape(part) for part in _PARTS.findall(word))
+
+
+# ---- Patterns --------------------------------------------------------------------------------------------------------
+
+_FORBIDDEN = re.compile(r"\(\?<?!(?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)", re.DOTALL)
+_SIGNS = re.compile(
+    r"""
+    \\(?P<escaped>.)
+  | \[\^?(?:\\?(?P<alone>[^\]\\\w])\]|\]?(?:\\.|[^\]\\])*\])     # a class: [.] is a full stop
+  | (?P<nothing>\{\d*,?\d*\}|[*+?])
+  | (?P<space>\((?:\?(?:P?<\w+>|[a-zA-Z-]*[:)]|<?=|[>|]))?|[|)^$]|\.(?=[*+?{]))
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@lru_cache(maxsize=1024)
+def literal(pattern: str) -> str:
+    r"""What a regular expression says in so many words; what it must not find is left out.
+
+    >>> literal(r"port:?\s*8123(?!.*1337)"), literal(r"192\.0\.2\.10")
+    ('port: 8123 ', '192.0.2.10')
+    """
+    return _SIGNS.sub(_as_said, _FORBIDDEN.sub(" ", pattern))
+
+
+def _as_said(sign: re.Match[str]) -> str:
+    if sign["nothing"]:
+        return ""
+    one = sign["escaped"] or sign["alone"] or " "
+    return " " if one.isalnum() else one
 
 
 # ---- The whole answer ------------------------------------------------------------------------------------------------
