@@ -33,22 +33,29 @@ def _default(one: "Field[Any]") -> Any:
     return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
+_SCALARS = frozenset([str, int, float, bool, type(None)])
+
+
 def _plain(value: Any, without: Sequence[str] = ()) -> dict[str, Any]:
     made = {}
     for name, default in _fields(type(value)):
         one = getattr(value, name)
-        if name not in without and (default is MISSING or one != default):
-            made[name] = _plain_value(one)
+        if one is default or name in without or one == default:
+            continue
+        made[name] = one if one.__class__ in _SCALARS else _plain_value(one)
     return made
 
 
 def _plain_value(value: Any) -> Any:
-    if value is None or isinstance(value, (str, int, float)):
+    kind = value.__class__
+    if kind in _SCALARS:
         return value
-    if isinstance(value, (tuple, list)):
-        return [_plain_value(one) for one in value]
+    if kind is tuple or kind is list:
+        return [one if one.__class__ in _SCALARS else _plain_value(one) for one in value]
     if isinstance(value, Mapping):
         return {key: _plain_value(one) for key, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain_value(one) for one in value]
     return _plain(value)
 
 

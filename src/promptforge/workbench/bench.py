@@ -36,7 +36,7 @@ def bench(
     started, progress = now(), progress or Progress()
     run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
     scores = _Scores(plan)
-    blank = _run(plan, run_id, started, stopped="it did not end")
+    blank = replace(_run(plan, run_id, started, stopped="it did not end"), cases=())
     store.put_run(head_of(blank), plain_run(blank))  # what is killed is in the list of runs, and can be read
     outcomes, stopped = execute(
         plan.jobs,
