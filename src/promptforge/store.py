@@ -123,7 +123,7 @@ class Store:
         row = (identity, run, at, _packed(body))
         self._unwritten.append(row)
         with self._lock, self._translated():
-            if any(other is row for other in self._unwritten):
+            if any(other is row for other in tuple(self._unwritten)):  # a copy: others append meanwhile
                 self._write()
 
     def _write(self) -> None:

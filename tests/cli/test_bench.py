@@ -516,7 +516,7 @@ def test_a_pattern_without_end_gives_no_score(pf, lab, house):
         house.write("suites/lab.yaml", suite)
         outcome = pf("bench", "--variant", "enriched", "--format", "json")
     (reply,) = report(outcome)["replies"]
-    assert outcome.code == 4
+    assert outcome.code == 1
     assert reply["score"] is None
     assert reply["fault"] == "pattern"
 
@@ -625,3 +625,85 @@ def test_a_file_that_is_not_there_is_named(pf, house):
     """The missing one, not the other."""
     house.write("a.json", '{"categories": {"x": 0.5}}')
     assert "there is no file 'b.json', while the other one is a file" in pf("compare", "a.json", "b.json").err
+
+
+def test_a_prompt_that_is_too_long_does_not_end_the_others(pf, lab):
+    """It says something of that request, not of the server: whoever else can be asked is asked."""
+
+    def answer(system: str, question: str) -> Any:
+        too_long = status(400, {"error": {"message": "maximum context length is 4096 tokens"}})
+        return too_long if "Yoda" in system else knows(system, question)
+
+    with model(answer) as server:
+        lab(server)
+        found = report(pf("bench", "--model", "local", "--format", "json"))
+    states = {(r["agent"], r["state"]) for r in found["replies"]}
+    assert states == {("yoda", "failed"), ("windu", "answered")}
+
+
+def test_an_answer_whose_second_asking_is_refused_is_not_taken_as_it_was_cut(pf, lab):
+    """It is asked for again by the next run, as if nothing had been."""
+    busy = [True]
+
+    def answer(system: str, question: str) -> Any:
+        if len(posts(server)) > 1 and busy[0]:
+            return status(429, {"error": "slow down"}, Retry_After="3600")
+        return completion("It is 192.0.2.77.", finish_reason="length" if busy[0] else "stop")
+
+    with model(answer) as server:
+        entry = (
+            f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local, params: {{max_tokens: 8}}}}"
+        )
+        lab(server, local=entry)
+        asked = ("bench", "--case", "attic", "--variant", "enriched", "--format", "json")
+        assert unanswered(pf(*asked)) == {"rate_limited"}
+        busy[0] = False
+        assert report(pf(*asked))["replies"][0]["state"] == "answered"
+
+
+def test_an_agent_that_moved_to_another_model_does_not_hide_the_others(pf, lab, house, repository):
+    """Two revisions are paired by agent, whatever the arms would be called alone."""
+    with model() as server:
+        lab(server)
+        house.edit("agents/windu.yaml", ("model: cloud", "model: local"))
+        repository()
+        house.edit("agents/windu.yaml", ("model: local", "model: cloud"))
+        house.edit("agents/yoda.yaml", ("You are Yoda.", "You are Yoda, and brief."))
+        found = report(pf("bench", "--against", "HEAD", "--format", "json"))
+    assert "yoda" in {r["agent"] for r in found["replies"] if r["state"] == "answered"}
+
+
+def test_a_case_that_was_given_away_in_the_older_revision_counts_in_no_score(pf, lab, house, repository):
+    """The older prompt held its answer."""
+    example = "  - {id: gives, user: Where?, assistant: \"At {{ hosts['attic'].lan_ip }}.\"}\n"
+    with model() as server:
+        lab(server)
+        few = (house / "fewshot/house.yaml").read_text(encoding="utf-8")
+        house.write("fewshot/house.yaml", few + example)
+        repository()
+        house.write("fewshot/house.yaml", few)
+        house.edit("agents/yoda.yaml", ("You are Yoda.", "You are Yoda, and brief."))
+        found = report(pf("bench", "--against", "HEAD", "--format", "json"))
+    counts = {case["id"]: case["counts"] for case in found["cases"]}
+    assert counts["attic"] is False
+    assert counts["leet"] is True
+
+
+def test_a_damaged_answer_of_an_imported_history_is_asked_again(pf, lab, tmp_path):
+    """Nothing else of it is lost."""
+    with model() as server:
+        lab(server)
+        pf("bench", "--model", "local")
+        file = tmp_path / "history.jsonl"
+        pf("history", "export", str(file))
+        lines = file.read_text(encoding="utf-8").splitlines()
+        at = next(number for number, line in enumerate(lines) if line.startswith('{"answers"'))
+        kept = json.loads(lines[at])
+        kept["answers"][-1] = {}
+        lines[at] = json.dumps(kept)
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        pf("history", "prune", "--older-than", "0")
+        pf("history", "import", str(file))
+        before = len(posts(server))
+        assert pf("bench", "--model", "local").code == 0
+        assert len(posts(server)) == before + 1

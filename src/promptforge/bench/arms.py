@@ -117,7 +117,9 @@ class Side:
     @property
     def reader(self) -> bool:
         """Whether no model answered."""
-        return self.run.models.get(self.arm.model, {}).get("backend") == "reader"
+        models = self.run.models
+        own = [models[self.arm.model]] if self.arm.model in models else models.values()
+        return any(model.get("backend") == "reader" for model in own)
 
     @property
     def whole(self) -> bool:

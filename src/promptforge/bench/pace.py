@@ -13,6 +13,8 @@ class Pace:
         self._limit = float(start)
         self._most = start if most is None else most
         self._in_flight = 0
+        self._of_burst = 0
+        """How many of those in flight were sent before the last halving."""
         self._not_before = 0.0
         self._changed = threading.Condition()
 
@@ -32,14 +34,21 @@ class Pace:
                 self._changed.wait(min(max(wait_s, 0.05), 0.5))
             return False
 
-    def leave(self, *, refused: bool = False, retry_after_s: float | None = None) -> None:
-        """Give the place back. `refused`: the server asked for fewer requests, perhaps only after a time."""
+    def leave(self, *, answered: bool = True, refused: bool = False, retry_after_s: float | None = None) -> None:
+        """Give the place back. `refused`: the server asked for fewer requests, perhaps only after a time.
+
+        One burst halves once: what was in flight when it came is refused for the same reason.
+        """
         with self._changed:
             self._in_flight -= 1
+            of_burst = self._of_burst > 0
+            self._of_burst -= of_burst
             if refused:
-                self._limit = max(1.0, self._limit / 2)
+                if not of_burst:
+                    self._limit = max(1.0, self._limit / 2)
+                    self._of_burst = self._in_flight
                 if retry_after_s is not None:
                     self._not_before = max(self._not_before, time.monotonic() + retry_after_s)
-            else:
+            elif answered:
                 self._limit = min(float(self._most), self._limit + 1 / self._limit)
             self._changed.notify_all()

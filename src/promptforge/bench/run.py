@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
@@ -16,8 +17,9 @@ from promptforge.bench.pace import Pace
 from promptforge.bench.plan import Job, with_limit_doubled
 from promptforge.bench.results import State
 from promptforge.errors import PromptforgeError
+from promptforge.store import StoredAnswer
 
-__all__ = ["Answers", "Limits", "Outcome", "Progress", "Target", "execute", "outcome_of"]
+__all__ = ["Answers", "Limits", "Outcome", "Progress", "Target", "execute", "known_outcomes"]
 
 RETRIES = 3
 """How often a request that may succeed later is sent again."""
@@ -27,6 +29,10 @@ GIVE_UP_AFTER = 3
 """So many requests in a row without an answer, and nothing more is sent to that model."""
 _LOOK_S = 0.2
 """How often an interrupt, the time budget and what has come are looked for."""
+_OF_THE_SERVER = frozenset(
+    ["unreachable", "timed_out", "endless", "server", "overloaded", "rate_limited", "not_json", "no_choice"]
+)
+"""What says something of the server, not of one request: so many in a row, and nothing more can be expected of it."""
 _HOPELESS = frozenset(["no_key", "auth", "not_found", "not_http"])
 """What will not change from one request to the next."""
 
@@ -299,14 +305,25 @@ class _Line:
         if outcome is None:
             return  # stopped meanwhile: it was not answered, and is not said to have failed
         self.sender.keep(job, replace(outcome, at=self.sender.now()))
-        if outcome.answer is not None:
-            self._in_a_row = 0
-            return
-        self._in_a_row += 1
-        if outcome.fault in _HOPELESS or self._in_a_row >= GIVE_UP_AFTER:
-            self.last, self.over = outcome, True
+        with self._lock:
+            self._in_a_row = self._in_a_row + 1 if outcome.fault in _OF_THE_SERVER else 0
+            if outcome.fault in _HOPELESS or self._in_a_row >= GIVE_UP_AFTER:
+                self.last, self.over = outcome, True
 
     def _with_retries(self, request: Request) -> Outcome | None:
+        """What came of a request; None when the run was stopped meanwhile."""
+        first = self._asked(request)
+        if first is None:
+            return None
+        if isinstance(first, BackendError):
+            return _failed(first)
+        if first.finish == "length" and (longer := with_limit_doubled(request)):
+            return self._whole(first, self._asked(longer))
+        state: State = "truncated" if first.finish == "length" else "answered"
+        return Outcome(state=state, answer=first, cost_usd=self.target.cost_usd(first.usage))
+
+    def _asked(self, request: Request) -> Answer | BackendError | None:
+        """The answer, or why there is none in the end; None when the run was stopped."""
         attempt = 0
         while True:
             try:
@@ -314,21 +331,19 @@ class _Line:
             except BackendError as problem:
                 wait_s = _wait_s(problem, attempt)
                 if wait_s is None:
-                    return _failed(problem)
+                    return problem
                 attempt += 1
                 if self.sender.halt.wait(wait_s) or self.sender.stop.is_set():
                     return None
                 continue
-            if answer is None:
-                return None
-            return self._whole(request, replace(answer, retries=attempt))
+            return answer and replace(answer, retries=attempt)
 
     def _once(self, request: Request) -> Answer | None:
         """Send once, when the pace allows; None when the run was stopped."""
         sender = self.sender
         if sender.halt.is_set() or not self.pace.enter(sender.stop):
             return None
-        refused, retry_after_s = False, None
+        answered, refused, retry_after_s = True, False, None
         try:
             if self.target.streamed:
                 return self.target.backend.stream(request, _unheard, timeout_s=self.target.timeout_s)
@@ -336,30 +351,26 @@ class _Line:
         except BackendError as problem:
             if sender.stop.is_set():
                 return None
-            refused = problem.fault in ("rate_limited", "overloaded")
+            answered, refused = False, problem.fault in ("rate_limited", "overloaded")
             if (problem.retry_after_s or 0.0) <= LONGEST_WAIT_S:
                 retry_after_s = problem.retry_after_s
             raise
         finally:
-            self.pace.leave(refused=refused, retry_after_s=retry_after_s)
+            self.pace.leave(answered=answered, refused=refused, retry_after_s=retry_after_s)
 
-    def _whole(self, request: Request, answer: Answer) -> Outcome:
-        """An answer that was cut is asked for once more with twice the room, then taken as it is."""
-        spent = self.target.cost_usd(answer.usage)
-        state: State = "answered"
-        if answer.finish == "length":
-            state = "truncated"
-            longer = with_limit_doubled(request)
-            try:
-                again = self._once(longer) if longer else None
-            except BackendError:
-                again = None  # what was said stays said
-            if again is not None:
-                second = self.target.cost_usd(again.usage)
-                spent = None if spent is None or second is None else spent + second
-                answer = replace(again, retries=answer.retries + 1, usage=_both(answer.usage, again.usage))
-                state = "truncated" if again.finish == "length" else "answered"
-        return Outcome(state=state, answer=answer, cost_usd=spent)
+    def _whole(self, first: Answer, again: Answer | BackendError | None) -> Outcome | None:
+        """An answer that was cut, asked for once more with twice the room, then taken as it is."""
+        if again is None:
+            return None  # stopped meanwhile: the next run asks for both anew
+        if isinstance(again, BackendError) and again.retryable:
+            return _failed(again)
+        spent = self.target.cost_usd(first.usage)
+        if isinstance(again, BackendError):  # it takes no longer answer: what was said is scored
+            return Outcome(state="truncated", answer=first, cost_usd=spent)
+        second = self.target.cost_usd(again.usage)
+        spent = None if spent is None or second is None else spent + second
+        answer = replace(again, retries=first.retries + again.retries + 1, usage=_both(first.usage, again.usage))
+        return Outcome(state="truncated" if again.finish == "length" else "answered", answer=answer, cost_usd=spent)
 
 
 def _at_least(answer: Answer, job: Job) -> Usage:
@@ -416,8 +427,16 @@ def _body(outcome: Outcome) -> dict[str, Any]:
     return {"state": outcome.state, "cost_usd": outcome.cost_usd, "answer": said}
 
 
-def outcome_of(body: Mapping[str, Any], *, run: str, at: str) -> Outcome:
-    """The outcome that an answer was kept with."""
+def known_outcomes(kept: Mapping[str, StoredAnswer]) -> dict[str, Outcome]:
+    """The outcomes that answers were kept with. One that is damaged is not known, and asked again."""
+    outcomes = {}
+    for identity, one in kept.items():
+        with suppress(KeyError, TypeError, AttributeError):
+            outcomes[identity] = _outcome_of(one.body, one.run, one.at)
+    return outcomes
+
+
+def _outcome_of(body: Mapping[str, Any], run: str, at: str) -> Outcome:
     raw = body["answer"]
     calls = tuple(ToolCall(**call) for call in raw["tool_calls"])
     answer = Answer(**{**raw, "tool_calls": calls, "usage": Usage(**raw["usage"])})

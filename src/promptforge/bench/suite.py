@@ -104,7 +104,10 @@ class _Reader:
         for number, tool in enumerate(self.tools):
             if problem := invalid_schema(tool.get("parameters", {})):
                 self._say("PF705", ("tools", number, "parameters"), f"the tool's parameters are no schema: {problem}")
-        what = [[c.id, c.category, c.tier, c.agents, c.messages, [_plain(k) for k in c.checks], c.shown] for c in cases]
+        what = [
+            [c.id, c.category, c.tier, c.agents, c.messages, [_plain(k) for k in c.checks], c.shown, c.vars, c.judge]
+            for c in cases
+        ]
         digest = digest_of(json.dumps([what, self.tools], default=str))
         name = self.data["suite"]
         return Suite(name=name, file=self.document.file, categories=categories, cases=tuple(cases), digest=digest)

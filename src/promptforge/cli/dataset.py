@@ -88,6 +88,8 @@ def audit(
             raise
         root = None
         status("no project here: held against no knowledge, no cases and no clearance")
+    if output is not None and any(output.resolve().is_relative_to(file.resolve()) for file in files):
+        raise UsageError(f"the output '{output}' is among what is audited", hint="name another place")
     found = audit_files(files, root=root, today=today(), recipe=recipe, model=model, kind_column=kind_column)
     _show(found, form, output, root)
     return _exit_code(found, strict=strict)

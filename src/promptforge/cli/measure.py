@@ -103,7 +103,9 @@ def _show_nothing(against: str, form: str) -> int:
     said = f"no prompt that the suite asks differs from {against}: nothing to ask, nothing to compare"
     if form == "json":
         print_json({"version": 1, "against": against, "cases": [], "says": said})
-    elif form != "junit":
+    elif form == "junit":
+        print_text('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites tests="0" />')
+    else:
         print_text(said)
     return 0
 
@@ -254,8 +256,10 @@ def exit_code(run: "Run", comparisons: "tuple[Comparison, ...]", fail_on: str) -
     """What a run exits with: how it was cut short, else what failed, else the verdict."""
     if stopped := run.stopped or run.judge_stopped:
         return 130 if stopped == "interrupted" else 3
-    if any(reply.state in ("failed", "timed_out") for reply in run.replies):
+    if any(reply.state in ("failed", "timed_out") and reply.fault != "pattern" for reply in run.replies):
         return 4
+    if any(reply.fault == "pattern" for reply in run.replies):
+        return 1  # it is the suite that says no
     words = {comparison.verdict.word for comparison in comparisons}
     says_no = {"worse": {"worse"}, "inconclusive": {"worse", "not shown", "identical", "withheld"}, "never": set[str]()}
     return 1 if words & says_no[fail_on] else 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from promptforge.backends.base import Answer
+from promptforge.backends.keys import plain_url
 from promptforge.bench.plan import Job
 from promptforge.bench.record import plain_run
 from promptforge.bench.results import Reply, Run, Score
@@ -128,6 +129,8 @@ class _Scores:
 
 def _described(model: Model, said: str) -> dict[str, Any]:
     kept = {k: v for k, v in model.settings.items() if k in ("backend", "base_url", "model", "params", "tier", "price")}
+    if "base_url" in kept:
+        kept["base_url"] = plain_url(kept["base_url"])
     return {**kept, "tier": model.tier, "says": said}
 
 

@@ -10,6 +10,7 @@ from promptforge.artifact import prompt_digest
 from promptforge.compiler.build import Build
 from promptforge.dataset.dataset import Dataset
 from promptforge.dataset.findings import Audit
+from promptforge.dataset.manifest import verify
 from promptforge.dataset.rows import Recipe
 from promptforge.dataset.write import Origin, Written, write
 from promptforge.errors import UsageError
@@ -60,8 +61,7 @@ def emit_dataset(
     recipe = find_recipe(checked.recipes, name)
     model = build.project.config.models[recipe.model]
     folder = output or folder_of(root, recipe)
-    if folder.is_file():
-        raise UsageError(f"the output '{folder}' is a file", hint="name a folder")
+    _refuse(recipe, model, folder)
     with exclusive(root), Store(root / HISTORY) as history:
         reword = Reworder(build, history, environ=environ) if recipe.paraphrase else None
         made = make_rows(build, checked.suites, checked.recipes, recipe, history=history, reword=reword)
@@ -69,6 +69,23 @@ def emit_dataset(
         written = write(made, recipe, folder, lengths=_tokenizer(model, root), origin=origin)
     audit = audit_files([folder], root=root, today=today, recipe=recipe.name, seen=seen)
     return Emitted(dataset=made, written=written, audit=audit)
+
+
+def _refuse(recipe: Recipe, model: Model, folder: Path) -> None:
+    """Refuse what would leak, or delete what is not ours."""
+    if folder.is_file():
+        raise UsageError(f"the output '{folder}' is a file", hint="name a folder")
+    if recipe.format == "openai" and model.tier != "cloud":
+        message = (
+            f"the format openai is uploaded, but '{model.name}' is local: rows may hold private facts"
+        )
+        hint = "name a cloud model in the recipe: what it may see decides what its rows hold; or choose another format"
+        raise UsageError(message, hint=hint)
+    if (folder / "manifest.json").exists():
+        foreign = [line for line in verify(folder) if line.endswith("is not of the dataset")]
+        if foreign:
+            message = f"{folder} holds something else, too: {foreign[0].removesuffix(' is not of the dataset')}"
+            raise UsageError(message, hint="move it away: the folder is replaced in whole")
 
 
 def _origin(root: Path, build: Build, recipe: Recipe, model: Model, folder: Path, made: Dataset) -> Origin:

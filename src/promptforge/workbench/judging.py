@@ -10,7 +10,7 @@ from promptforge.bench.cases import Case
 from promptforge.bench.judging import asked_of, family_of, read, request_for, said_by, settle
 from promptforge.bench.plan import Job, identity_of
 from promptforge.bench.results import Arm, Judgement, Reply, Run
-from promptforge.bench.run import Limits, Outcome, Progress, Target, execute, outcome_of
+from promptforge.bench.run import Limits, Outcome, Progress, Target, execute, known_outcomes
 from promptforge.errors import UsageError
 from promptforge.model import Config, Model
 from promptforge.source import did_you_mean
@@ -176,7 +176,7 @@ class Judge:
         if self.fresh:
             return {}
         found = store.answers(job.identity for job in jobs if not job.barred)
-        return {identity: outcome_of(one.body, run=one.run, at=one.at) for identity, one in found.items()}
+        return known_outcomes(found)
 
     def outlook(self, jobs: Sequence[Job], answers: Mapping[str, Outcome], store: Store) -> Outlook:
         """What it will take, at most."""

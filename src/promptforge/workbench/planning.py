@@ -14,7 +14,7 @@ from promptforge.bench.known import Known
 from promptforge.bench.known import known as values_of
 from promptforge.bench.plan import Job, in_order
 from promptforge.bench.results import Arm, CaseRecord
-from promptforge.bench.run import Limits, Outcome, Target, outcome_of
+from promptforge.bench.run import Limits, Outcome, Target, known_outcomes
 from promptforge.compiler.build import Build
 from promptforge.errors import ExtraMissingError, UsageError
 from promptforge.files import digest_of
@@ -196,7 +196,7 @@ def _scope(revisions: Sequence[Revision], asked: Asked) -> _Scope:
     chosen = _chosen(suite, asked)
     models = _models(now.build, asked.models)
     cases = {r.name: _cases_of(r, suite, chosen) for r in revisions}
-    compiled = {r.name: _compile(r.build, cases[r.name], models) for r in revisions}
+    compiled = _named({r.name: _compile(r.build, cases[r.name], models) for r in revisions})
     entries = [one.entry for by in compiled[now.name].values() for one in by.values() if one.entry]
     used = _used_models(compiled.values())
     judge, notes = judge_named(now.build.project.config, chosen)
@@ -226,7 +226,10 @@ def _made(
         made.arms += arms
         made.jobs += planner.jobs(arms, cases)
         away = revision.suites.given_away.get(scope.suite.name, {})
-        made.records.update((record.id, record) for record in records(cases, arms, planner, away))
+        for record in records(cases, arms, planner, away):
+            older = made.records.get(record.id)
+            given_away = record.given_away or (older.given_away if older else "")
+            made.records[record.id] = replace(record, given_away=given_away)
     if len(revisions) > 1:
         made.jobs = _differing(made.jobs)
     return made
@@ -313,11 +316,16 @@ def _models(build: Build, names: Sequence[str]) -> dict[str, Model | None]:
 
 def _compile(build: Build, cases: Sequence[Case], models: Mapping[str, Model | None]) -> dict[str, dict[str, Compiled]]:
     agents = dict.fromkeys(agent for case in cases for agent in case.agents)
-    compiled = {label: compile_for(build, agents, model) for label, model in models.items()}
-    used = {one.model.name for one in compiled.get(OWN, {}).values()}
-    if len(used) == 1:  # every agent has the same model: it has a name
-        compiled = {used.pop(): compiled[OWN]}
-    return compiled
+    return {label: compile_for(build, agents, model) for label, model in models.items()}
+
+
+def _named(revisions: dict[str, dict[str, dict[str, Compiled]]]) -> dict[str, dict[str, dict[str, Compiled]]]:
+    """Where every agent has the same model, in every revision, the arm has its name."""
+    used = {one.model.name for by_arm in revisions.values() for one in by_arm.get(OWN, {}).values()}
+    if len(used) != 1:
+        return revisions
+    (name,) = used
+    return {revision: {name: by_arm[OWN]} if OWN in by_arm else by_arm for revision, by_arm in revisions.items()}
 
 
 def _used_models(revisions: Iterable[Mapping[str, Mapping[str, Compiled]]]) -> dict[str, Model]:
@@ -373,7 +381,7 @@ def _place(job: Job) -> tuple[object, ...]:
 
 def _known(store: Store, jobs: Sequence[Job]) -> dict[str, Outcome]:
     found = store.answers(job.identity for job in jobs if not job.barred)
-    return {identity: outcome_of(one.body, run=one.run, at=one.at) for identity, one in found.items()}
+    return known_outcomes(found)
 
 
 def _target(model: Model, backend: Backend, asked: Asked) -> Target:

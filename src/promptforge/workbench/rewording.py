@@ -13,7 +13,7 @@ from promptforge.backends.price import cost_usd
 from promptforge.bench.cases import Case
 from promptforge.bench.plan import Job, identity_of
 from promptforge.bench.results import Arm
-from promptforge.bench.run import Limits, Outcome, Progress, Target, execute, outcome_of
+from promptforge.bench.run import Limits, Outcome, Progress, Target, execute, known_outcomes
 from promptforge.compiler.build import Build
 from promptforge.dataset.dataset import Dataset
 from promptforge.dataset.paraphrase import checked, request_for
@@ -105,10 +105,7 @@ class Reworder:
         )
 
     def _answers(self, jobs: Mapping[int, Job], model: Model, opened: "_Opened") -> Mapping[str, Outcome]:
-        known = {
-            identity: outcome_of(one.body, run=one.run, at=one.at)
-            for identity, one in self._history.answers(j.identity for j in jobs.values() if not j.barred).items()
-        }
+        known = known_outcomes(self._history.answers(j.identity for j in jobs.values() if not j.barred))
         target = Target(
             model=model.name,
             backend=self._clearance.guarded(opened.backend, model),
