@@ -126,13 +126,19 @@ def test_texts_of_models_stay_texts(show):
 
 
 def test_the_drawing_has_what_the_table_has(show):
-    """A dot, an interval and a grey band for each row, n beside it, and a name for those who do not see it."""
+    """A dot and an interval for each row, n beside it, and a name for those who do not see it.
+
+    A row that is shown although no smaller difference could be has no grey band.
+    """
     window = show(make_run(faults=False))
     rows = window.run("return document.querySelectorAll('.forest + .scroll tbody tr:not(.group)').length")
     assert rows == 12
     count = "return document.querySelectorAll(`.drawing [aria-label='${arguments[0]}'] > *`).length"
-    for mark in ("dot", "link", "bar"):
+    for mark in ("dot", "link"):
         assert window.run(count, mark) == rows
+    without_band = window.run("return document.querySelector('.forest + .scroll').textContent").count("no smaller one")
+    assert window.run(count, "bar") == rows - without_band
+    assert without_band < rows
     assert window.run("return document.querySelector('.drawing').textContent").count("n = ") == rows
     assert "Paired differences" in window.run("return document.querySelector('.drawing').getAttribute('aria-label')")
     window.size(390, 844)
