@@ -76,9 +76,7 @@ def _refuse(recipe: Recipe, model: Model, folder: Path) -> None:
     if folder.is_file():
         raise UsageError(f"the output '{folder}' is a file", hint="name a folder")
     if recipe.format == "openai" and model.tier != "cloud":
-        message = (
-            f"the format openai is uploaded, but '{model.name}' is local: rows may hold private facts"
-        )
+        message = f"the format openai is uploaded, but '{model.name}' is local: rows may hold private facts"
         hint = "name a cloud model in the recipe: what it may see decides what its rows hold; or choose another format"
         raise UsageError(message, hint=hint)
     if (folder / "manifest.json").exists():

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from promptforge.compiler.allow import settle
 from promptforge.compiler.build import Build
-from promptforge.compiler.load import Loaded
 from promptforge.compiler.scan import neutralise, scan
 from promptforge.dataset.configs import check_trainer
 from promptforge.dataset.examples import Attack, read_jailbreak
@@ -15,11 +13,10 @@ from promptforge.dataset.recipe import read_recipes
 from promptforge.dataset.rows import Recipe
 from promptforge.document import Document
 from promptforge.errors import UsageError
-from promptforge.files import CONFIG
 from promptforge.model import Fact, Project, Text
-from promptforge.source import Diagnostic, Span, did_you_mean, ordered
+from promptforge.source import Diagnostic, Span, did_you_mean
 from promptforge.text import Renderer, TextError
-from promptforge.workbench.suites import agent_names
+from promptforge.workbench.suites import agent_names, settled
 from promptforge.yamlio import parse
 
 __all__ = ["Recipes", "find_recipe", "load_recipes", "replay_files"]
@@ -69,7 +66,7 @@ def load_recipes(build: Build, *, thorough: bool = False) -> Recipes:
         recipes={recipe.name: recipe for recipe in recipes},
         attacks=attacks,
         phrasings=phrasings,
-        diagnostics=_settled(build, documents, found, thorough),
+        diagnostics=settled(build, documents, found, thorough),
         present=True,
     )
 
@@ -208,18 +205,3 @@ def _rendered(
             place = document.span(text.path)
             place = place if place.line == line else Span(file=text.file, line=line)
             yield Diagnostic(code=problem.code, span=place, message=problem.message, hint=problem.hint)
-
-
-def _settled(
-    build: Build, documents: Mapping[str, Document], found: Sequence[Diagnostic], thorough: bool
-) -> tuple[Diagnostic, ...]:
-    loaded = Loaded(
-        config=build.documents.get(CONFIG),
-        knowledge={},
-        agents={},
-        fewshot={},
-        schemas={},
-        templates={},
-        documents=documents,
-    )
-    return settle(ordered(found), loaded, build.project.config, thorough=thorough)

@@ -17,7 +17,7 @@ from promptforge.source import Diagnostic, ordered
 from promptforge.text import Renderer
 from promptforge.yamlio import parse
 
-__all__ = ["Suites", "agent_names", "judge_suites", "load_suites"]
+__all__ = ["Suites", "agent_names", "judge_suites", "load_suites", "settled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,8 @@ def load_suites(build: Build, *, thorough: bool = False) -> Suites:
         cases = tuple(case for case in suite.cases if not (case.generated and case.id in away[suite.name]))
         dropped[suite.name] = len(suite.cases) - len(cases)
         kept[suite.name] = replace(suite, cases=cases)
-    settled = _settled(build, documents, found, thorough)
-    return Suites(suites=kept, given_away=away, dropped=dropped, diagnostics=settled)
+    said = settled(build, documents, found, thorough)
+    return Suites(suites=kept, given_away=away, dropped=dropped, diagnostics=said)
 
 
 def agent_names(build: Build) -> set[str]:
@@ -104,9 +104,10 @@ def _given_away(case: Case, reason: GivenAway) -> Diagnostic:
     return Diagnostic(code="PF710", span=case.span, message=message, hint=hint, related=related)
 
 
-def _settled(
+def settled(
     build: Build, documents: Mapping[str, Document], found: Sequence[Diagnostic], thorough: bool
 ) -> tuple[Diagnostic, ...]:
+    """What remains of what was found in further documents of a project, once allowances have been used."""
     loaded = Loaded(
         config=build.documents.get(CONFIG),
         knowledge={},
