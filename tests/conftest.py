@@ -1,6 +1,7 @@
 """What all tests share: where `strategies` is found, and how often hypothesis tries."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -14,3 +15,7 @@ settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, dera
 _NO_SHRINKING = [Phase.explicit, Phase.reuse, Phase.generate]
 settings.register_profile("quick", deadline=None, suppress_health_check=_SLOW, database=None, phases=_NO_SHRINKING)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "local"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a shell: the processes that tests interrupt would inherit that they ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
