@@ -15,18 +15,28 @@ from functools import lru_cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Protocol
 
 from promptforge.errors import PromptforgeError
 from promptforge.estimate import MARGIN, estimate
 from promptforge.source import did_you_mean
 
-__all__ = ["Message", "RenderChat", "Tokenizer", "TokenizerError", "count_chat", "load_tokenizer"]
+__all__ = [
+    "Counter",
+    "Message",
+    "RenderChat",
+    "Tokenizer",
+    "TokenizerError",
+    "count_chat",
+    "load_counter",
+    "load_tokenizer",
+]
 
 Message = tuple[str, str]
 """Role and content."""
 Counter = Callable[[str], int]
+"""Tokens of a bare text."""
 RenderChat = Callable[[str, list[dict[str, str]], dict[str, object]], str]
 """Renders (template, messages, variables) and raises ValueError where the template refuses: `text.render_chat`."""
 
@@ -76,19 +86,25 @@ class Tokenizer(Protocol):
 
 
 def load_tokenizer(
-    spec: str, *, root: Path, render_chat: RenderChat | None = None, environ: Mapping[str, str] = os.environ
+    spec: str,
+    *,
+    root: Path,
+    render_chat: RenderChat | None = None,
+    environ: Mapping[str, str] = os.environ,
+    counters: Mapping[str, Counter] = MappingProxyType({}),
 ) -> Tokenizer:
     """The tokenizer that `spec` names: `hf:PATH`, `hf:REPO`, `tiktoken:ENCODING` or `estimate`.
 
     A path is relative to `root`; it is a tokenizer.json or a folder with one. A repository is looked up in the local
     Hugging Face cache. Without `render_chat` a chat template is not used, and the counts of chats are not exact.
+    `counters` are those of tiktoken's encodings that are loaded already, as `load_counter` gives them.
     Raises TokenizerError.
     """
     kind, _, target = spec.partition(":")
     if spec == "estimate":
         return _Plain(name=spec, counter=estimate, margin=MARGIN)
     if kind == "tiktoken" and target in _VOCABULARIES:
-        counter = _openai_counter(_VOCABULARIES[target], environ)
+        counter = counters.get(target) or load_counter(target, environ)
         return _Plain(name=spec, counter=counter, message_tokens=3, reply_tokens=3)
     if kind == "tiktoken":
         raise TokenizerError(f"tiktoken has no encoding '{target}'", hint=did_you_mean(target, _VOCABULARIES))
@@ -162,8 +178,12 @@ and a text that looks like a special token is ordinary text here, as OpenAI's se
 _CARRIED = ("o200k_base", "cl100k_base")
 
 
-def _openai_counter(vocabulary: str, environ: Mapping[str, str]) -> Counter:
-    """The fastest counter at hand; all give the same numbers (a test says so)."""
+def load_counter(encoding: str, environ: Mapping[str, str] = os.environ) -> Counter:
+    """What counts a text in one of tiktoken's encodings: the fastest at hand; all give the same (a test says so).
+
+    Raises TokenizerError where its vocabulary is not on this machine, and KeyError where there is no such encoding.
+    """
+    vocabulary = _VOCABULARIES[encoding]
     if vocabulary in _CARRIED:
         return _bpe_openai(vocabulary) or _tiktoken(vocabulary, environ)
     return _tiktoken(vocabulary, environ)

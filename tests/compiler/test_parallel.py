@@ -31,7 +31,7 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _fork_always(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(parallel, "FEWEST", 1)
-    patch.setattr(parallel, "_is_safe", lambda: True)
+    patch.setattr(parallel, "is_safe", lambda: True)
 
 
 def _shown(build: Build) -> list[Any]:
@@ -168,7 +168,7 @@ def test_the_second_process_ends_when_the_first_is_killed(tmp_path: Path) -> Non
     script = """
 import os, signal, sys, time
 from promptforge.compiler import parallel
-parallel.FEWEST, parallel._is_safe = 1, lambda: True
+parallel.FEWEST, parallel.is_safe = 1, lambda: True
 def work(numbers):
     print(os.getpid(), flush=True)
     for number in numbers:

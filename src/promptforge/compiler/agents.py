@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from promptforge import __version__
@@ -16,7 +17,7 @@ from promptforge.files import CONFIG, digest_of
 from promptforge.lock import Quote, Texts, texts_of
 from promptforge.model import Agent, Model, Project, Prompt
 from promptforge.source import Diagnostic, Span, errors
-from promptforge.tokens import Tokenizer, TokenizerError, count_chat, load_tokenizer
+from promptforge.tokens import Counter, Tokenizer, TokenizerError, count_chat, load_tokenizer
 
 __all__ = ["Compiler", "Made", "compile_agents"]
 
@@ -85,13 +86,21 @@ def _text(project: Project) -> Text:
 class Compiler:
     """What the agents of one project share while they are compiled."""
 
-    def __init__(self, project: Project, loaded: Loaded, root: Path, digests: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        loaded: Loaded,
+        root: Path,
+        digests: Mapping[str, str],
+        counters: Mapping[str, Counter] = MappingProxyType({}),
+    ) -> None:
         self.project, self.loaded, self.root, self.digests = project, loaded, root, digests
         self.found: list[Diagnostic] = []
         """What is wrong with tokenizers."""
         self.chooser = Chooser(project)
         self.start_again()
         self._tokenizers: dict[str, Tokenizer] = {}
+        self._counters = counters
         self._shared = _shared_inputs(project)
         self._model_digests: dict[str, str] = {}
 
@@ -183,7 +192,9 @@ class Compiler:
         spec = model.tokenizer if model else "estimate"
         if spec not in self._tokenizers:
             try:
-                self._tokenizers[spec] = load_tokenizer(spec, root=self.root, render_chat=_render_chat)
+                self._tokenizers[spec] = load_tokenizer(
+                    spec, root=self.root, render_chat=_render_chat, counters=self._counters
+                )
             except TokenizerError as problem:
                 document = self.loaded.documents.get(CONFIG)
                 place = Span(file=CONFIG)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 
 from promptforge import __version__
 from promptforge.artifact import Artifact, Entry, FactRecord, record_values
@@ -26,6 +27,7 @@ from promptforge.files import CONFIG, Tree, digest_of
 from promptforge.lock import Texts
 from promptforge.model import Project, Reader
 from promptforge.source import Diagnostic, errors, ordered
+from promptforge.tokens import Counter
 from promptforge.yamlio import parse
 
 __all__ = ["Build", "Part", "compile_part", "compile_project", "without_collection"]
@@ -91,9 +93,19 @@ class Part:
     """Those of the stages after linking, none silenced."""
 
 
-def compile_part(project: Project, loaded: Loaded, *, root: Path, digests: Mapping[str, str]) -> Part:
-    """Compile the agents of a project of which only a part is linked; `digests` are those of its files."""
-    compiler = Compiler(project, loaded, root, digests)
+def compile_part(
+    project: Project,
+    loaded: Loaded,
+    *,
+    root: Path,
+    digests: Mapping[str, str],
+    counters: Mapping[str, Counter] = MappingProxyType({}),
+) -> Part:
+    """Compile the agents of a project of which only a part is linked; `digests` are those of its files.
+
+    `counters` are those of tiktoken's encodings that are loaded already.
+    """
+    compiler = Compiler(project, loaded, root, digests, counters)
     made = [compiler.make(agent) for agent in project.agents.values()]
     entries = {one.entry.name: one.entry for one in made}
     found = [*compiler.found, *(problem for one in made for problem in one.found), *compiler.drafter.rest()]

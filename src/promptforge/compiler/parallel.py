@@ -16,7 +16,7 @@ from typing import Any
 
 from promptforge.model import Cut, Prompt, Segment
 
-__all__ = ["packed", "shared", "unpacked"]
+__all__ = ["is_safe", "packed", "shared", "unpacked"]
 
 FEWEST = 200
 """With fewer agents a fork costs as much as it saves."""
@@ -34,7 +34,7 @@ def shared(count: int, work: Callable[[Numbers], Any]) -> Iterator[tuple[Numbers
 
     `work` returns plain data. Ask for its result when the numbers are all done.
     """
-    process = _fork(count, work) if count >= FEWEST and _is_safe() else None
+    process = _fork(count, work) if count >= FEWEST and is_safe() else None
     if process is None:
         yield iter(range(count)), lambda: None
         return
@@ -57,7 +57,7 @@ def shared(count: int, work: Callable[[Numbers], Any]) -> Iterator[tuple[Numbers
             os.waitpid(child, 0)
 
 
-def _is_safe() -> bool:
+def is_safe() -> bool:
     """Whether this process may fork, and has two processors: a fork takes no other thread along, but their locks."""
     if sys.platform != "linux":
         return False

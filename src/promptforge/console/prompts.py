@@ -1,6 +1,7 @@
 """What `build`, `diff` and `explain` found, as text, JSON and Markdown."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from promptforge.console.diagnostics import record
 from promptforge.console.terminal import Painter, columns, plural
@@ -9,7 +10,7 @@ from promptforge.estimate import MARGIN
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
 
-__all__ = ["build_json", "build_text", "diff_json", "diff_markdown", "diff_text", "one_line"]
+__all__ = ["build_json", "build_text", "datasets_lines", "diff_json", "diff_markdown", "diff_text", "one_line"]
 
 # --- build ----------------------------------------------------------------------------------------------------------
 
@@ -30,16 +31,21 @@ def build_text(report: Report, paint: Painter, *, checking: bool = False) -> str
 
 
 def _agent_table(agents: Sequence[AgentLine], paint: Painter) -> str:
+    head, newline, body = _agent_lines(tuple(agents)).partition("\n")
+    text = paint(head, "bold") + newline + body
+    if any(not agent.exact for agent in agents):
+        text += "\n" + paint(f"~ estimated: {MARGIN}; exact with a tokenizer of the model", "dim")
+    return text
+
+
+@lru_cache(maxsize=1)  # printed, and kept twice for a build that changes nothing: with and without colour
+def _agent_lines(agents: tuple[AgentLine, ...]) -> str:
     rows = [("agent", "model", "tokens", "budget", "left out")]
     for agent in agents:
         tokens = f"{agent.tokens:,}" if agent.exact else f"~{agent.tokens:,}"
         model = f"{agent.model} ({agent.tier})" if agent.model else "-"
         rows.append((agent.name, model, tokens, f"{agent.budget_tokens:,}", _left_out(agent)))
-    head, *body = columns(rows, right=(2, 3)).split("\n")
-    text = "\n".join([paint(head, "bold"), *body])
-    if any(not agent.exact for agent in agents):
-        text += "\n" + paint(f"~ estimated: {MARGIN}; exact with a tokenizer of the model", "dim")
-    return text
+    return columns(rows, right=(2, 3))
 
 
 def _left_out(agent: AgentLine) -> str:
@@ -138,9 +144,7 @@ def diff_text(diff: Diff, paint: Painter) -> str:
         lines.append(paint("cases", "bold"))
         lines += [f"  {_case_line(case)}" for case in diff.cases[:_MOST_CASES]]
         lines += [f"  … and {len(diff.cases) - _MOST_CASES:,} more"] if len(diff.cases) > _MOST_CASES else []
-    if diff.datasets:
-        lines.append(paint("datasets", "bold"))
-        lines += [f"  {_dataset_line(one)}" for one in diff.datasets]
+    lines += datasets_lines(diff, paint)
     if diff.breaks:
         lines.append(paint("breaks", "red", "bold"))
         for d, others in _alike(diff.breaks):
@@ -241,8 +245,24 @@ def _case_line(case: CaseChange) -> str:
     return f"{case.suite}/{case.id} {case.change}{what}{facts}  {case.file}:{case.line}"
 
 
+def datasets_lines(diff: Diff, paint: Painter) -> list[str]:
+    """The datasets that are stale, whether or not anything else differs."""
+    if not diff.datasets:
+        return []
+    return [paint("datasets", "bold"), *(f"  {_dataset_line(one)}" for one in diff.datasets)]
+
+
 def _dataset_line(one: DatasetChange) -> str:
-    return f"{one.folder}: {len(one.rows):,} of {one.of:,} rows rest on {_names(one.facts, 3)}: make it anew"
+    said = []
+    if one.facts:
+        rows = f"{len(one.rows):,} of {plural(one.of, 'row')} rest" if one.rows else "rows rest"
+        said.append(f"{rows} on {_names(one.facts, 3)}, which changed since")
+    if one.prompts:
+        rows = plural(sum(one.prompts.values()), "row")
+        said.append(f"{rows} with an older prompt of {_names([*one.prompts], 3)}")
+    text = f"{'; '.join(said)}: make it anew" if said else ""
+    problem = f"what of it is stale cannot be told: {one.problem}: make it anew" if one.problem else ""
+    return f"{one.folder}: {'; '.join(part for part in (text, problem) if part)}"
 
 
 def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
@@ -271,7 +291,15 @@ def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
             for c in diff.cases
         ],
         "datasets": [
-            {"folder": d.folder, "rows": list(d.rows), "of": d.of, "facts": list(d.facts)} for d in diff.datasets
+            {
+                "folder": d.folder,
+                "rows": list(d.rows),
+                "of": d.of,
+                "facts": list(d.facts),
+                "prompts": dict(d.prompts),
+                "problem": d.problem,
+            }
+            for d in diff.datasets
         ],
         "breaks": [record(d) for d in diff.breaks],
     }
@@ -303,7 +331,8 @@ def _agent_json(agent: AgentChange) -> Mapping[str, object]:
 def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
     """The diff for a pull request."""
     if diff.empty:
-        return f"**promptforge**: no fact and no prompt differs between `{sides[0]}` and `{sides[1]}`."
+        same = f"**promptforge**: no fact and no prompt differs between `{sides[0]}` and `{sides[1]}`."
+        return "\n".join([same, *_datasets_markdown(diff)])
     lines = [
         f"### promptforge: {_sum(diff)}",
         f"`{sides[0]}` → `{sides[1]}`",
@@ -330,12 +359,15 @@ def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
     examples = [e for e in diff.examples if e.id]
     if examples:
         lines += ["", "Examples:", "", *(f"- {_md(_example_line(e))}" for e in examples)]
-    if diff.datasets:
-        lines += ["", "Datasets:", "", *(f"- {_md(_dataset_line(one))}" for one in diff.datasets)]
+    lines += _datasets_markdown(diff)
     if diff.cases:
         lines += ["", "Cases:", "", *(f"- {_md(_case_line(case))}" for case in diff.cases[:_MOST_CASES])]
         lines += [f"- … and {len(diff.cases) - _MOST_CASES:,} more"] if len(diff.cases) > _MOST_CASES else []
     return "\n".join(lines)
+
+
+def _datasets_markdown(diff: Diff) -> list[str]:
+    return ["", "Datasets:", "", *(f"- {_md(_dataset_line(one))}" for one in diff.datasets)] if diff.datasets else []
 
 
 def _md(text: str) -> str:

@@ -98,15 +98,9 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "") -> str:
     """Rows with aligned columns; those in `right` are aligned to the right. The last column is not padded."""
-    widths = [max(len(row[number]) for row in rows) for number in range(len(rows[0]))] if rows else []
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if number in right else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append((indent + "  ".join(cells)).rstrip())
-    return "\n".join(lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    line = indent + "  ".join(f"{{:{'>' if number in right else '<'}{width}}}" for number, width in enumerate(widths))
+    return "\n".join([line.format(*row).rstrip() for row in rows])
 
 
 def plural(count: int, word: str) -> str:

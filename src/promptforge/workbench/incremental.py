@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 
+from promptforge.compiler.ahead import counted_ahead
 from promptforge.compiler.build import without_collection
 from promptforge.workbench.disk import exclusive
 from promptforge.workbench.forge import Report
@@ -23,6 +24,7 @@ def forge_again(
         state = read_state(root)
         if state is None or state.head["asked"] != output or state.head["today"] not in (None, str(today)):
             return None
-        from promptforge.workbench.remake import remake  # a first build need not load it
+        with counted_ahead(state.head["encodings"]) as counters:
+            from promptforge.workbench.remake import remake  # a first build need not load it
 
-        return remake(root, state, today=today, seen=seen or {})
+            return remake(root, state, today=today, seen=seen or {}, counters=counters)

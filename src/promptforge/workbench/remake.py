@@ -6,7 +6,7 @@ text says is tried with one of the agents that are given it.
 """
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from promptforge.compiler.load import Loaded, load
 from promptforge.files import CONFIG, Tree
 from promptforge.model import Project
 from promptforge.source import Diagnostic, ordered
+from promptforge.tokens import Counter
 from promptforge.workbench.edit import Delta, Edit, UnclearError, read_edit
 from promptforge.workbench.forge import Report
 from promptforge.workbench.fresh import Seen
@@ -32,15 +33,19 @@ MOST_AGENTS = 200
 """Agents that may be touched; with more of them a whole build is as quick."""
 
 
-def remake(root: Path, state: State, *, today: datetime.date, seen: Seen) -> Report | None:
+def remake(
+    root: Path, state: State, *, today: datetime.date, seen: Seen, counters: Mapping[str, Counter]
+) -> Report | None:
     """Make the build, or nothing where that is not certain. Call it inside `exclusive`.
+
+    `counters` are those of tiktoken's encodings that are loaded already.
 
     Raises WriteError, UsageError.
     """
     try:
         edit = read_edit(root, state, seen)
         _judge(edit, today)
-        return rewrite(edit, _compile(edit, _touched(edit)))
+        return rewrite(edit, _compile(edit, _touched(edit), counters))
     except (UnclearError, UnkeptError):
         return None
 
@@ -117,14 +122,14 @@ def _reads_otherwise(id_: str, column: str, delta: Delta) -> bool:
 # --- what comes of it -----------------------------------------------------------------------------------------------
 
 
-def _compile(edit: Edit, touched: _Touched) -> Made:
+def _compile(edit: Edit, touched: _Touched, counters: Mapping[str, Counter]) -> Made:
     """Compile the touched agents, and of each touched text one that is given it; where it differs, all of these."""
     made = Made(entries={}, readings={})
     wanted = set(touched.agents)
     while missing := sorted(wanted - made.entries.keys()):
         if len(wanted) > MOST_AGENTS:
             raise UnclearError("many agents are touched")
-        part = _compile_some(edit, missing)
+        part = _compile_some(edit, missing, counters)
         made.entries.update(zip(missing, part.entries.values(), strict=True))
         made.readings.update(part.readings)
         for key, listener in touched.texts.items():
@@ -136,7 +141,7 @@ def _compile(edit: Edit, touched: _Touched) -> Made:
     return made
 
 
-def _compile_some(edit: Edit, numbers: Sequence[int]) -> Part:
+def _compile_some(edit: Edit, numbers: Sequence[int], counters: Mapping[str, Counter]) -> Part:
     rows = edit.last.rows
     names = [rows[number].name for number in numbers]
     wanted = {CONFIG, *(rows[number].file for number in numbers), *edit.state.examples_for(names)}
@@ -150,6 +155,6 @@ def _compile_some(edit: Edit, numbers: Sequence[int]) -> Part:
     project, problems = link(loaded, tables=edit.knowledge.project.tables, others=others)
     if list(project.agents) != names:
         raise UnclearError("the agents are not those of the last build")
-    part = compile_part(project, loaded, root=edit.root, digests=edit.inputs.digests)
+    part = compile_part(project, loaded, root=edit.root, digests=edit.inputs.digests, counters=counters)
     _refuse([*found, *problems, *part.diagnostics], loaded, project)
     return part

@@ -233,6 +233,7 @@ def keep(
         "today": str(today) if report.dated else None,
         "outputs": {os.path.relpath(path, root): digest for path, digest in report.files.items()},
         "tokenizers": {str(path.absolute()): digest for path, digest in report.tokenizers.items()},
+        "encodings": _encodings(artifact),
         "tables": artifact.tables,
         "examples": {file: not all(one.get("agents") for one in doc.data["examples"]) for file, doc in fewshot.items()},
     }
@@ -252,6 +253,12 @@ def keep(
     except UnkeptError:
         return
     save(root, head, parts)
+
+
+def _encodings(artifact: Artifact) -> list[str]:
+    """Those of tiktoken that something is counted in."""
+    names = dict.fromkeys(entry.tokenizer for entry in artifact.entries.values())
+    return [name.removeprefix("tiktoken:") for name in names if name.startswith("tiktoken:")]
 
 
 def _rows(artifact: Artifact, report: "Report", prompts: bytes) -> list[Row]:
