@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from promptforge.model import Fact, Project, Rendered, Text, written
 from promptforge.source import did_you_mean
-from promptforge.views import AgentView, FactView, Record, RuntimeName, TableView, TextError, Unset, find_one
+from promptforge.views import AgentView, FactView, Finder, Record, RuntimeName, TableView, TextError, Unset
 
 __all__ = ["Renderer", "TextError", "render_chat"]
 
@@ -161,6 +161,7 @@ class Renderer:
 
     def __init__(self, project: Project, *, clean: Clean = str) -> None:
         self._tables = project.tables
+        self._finder = Finder(project.tables)
         self._runtime = project.config.runtime
         self._templates = project.templates
         self._environment = _Environment(
@@ -261,7 +262,7 @@ class Renderer:
             return made
 
         def one(table: object, **wanted: object) -> FactView:
-            return find_one(self._tables, record, table, wanted)
+            return self._finder.one(record, table, wanted)
 
         context: dict[str, object] = {name: TableView(table, record) for name, table in self._tables.items()}
         context.update({name: RuntimeName(name) for name in self._runtime})

@@ -4,7 +4,7 @@ They have no public attribute of their own: `fact.items` is the column `items`. 
 shows nothing of it; reading a column, looping and counting do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,12 @@ __all__ = [
     "MAX_STEPS",
     "AgentView",
     "FactView",
+    "Finder",
     "Record",
     "RuntimeName",
     "TableView",
     "TextError",
     "Unset",
-    "find_one",
     "stands",
 ]
 
@@ -274,13 +274,55 @@ class AgentView:
     __repr__ = __str__
 
 
-def find_one(tables: Mapping[str, Table], record: Record, table: object, wanted: Mapping[str, object]) -> FactView:
-    """The only fact of a table that matches; the search itself shows nothing of the facts it passes over."""
-    if isinstance(table, TableView):
-        table = table._table.name
-    if not isinstance(table, str) or table not in tables:
-        raise TextError("PF302", f"no table '{table}'", hint=did_you_mean(str(table), tables))
-    found = tables[table]
+class Finder:
+    """Finds facts by their columns; each column that is asked for is gone through once."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables = tables
+        self._columns: dict[tuple[str, str], dict[object, list[Fact]]] = {}
+
+    def one(self, record: Record, table: object, wanted: Mapping[str, object]) -> FactView:
+        """The only fact of a table that matches; the search itself shows nothing of the facts it passes over."""
+        if isinstance(table, TableView):
+            table = table._table.name
+        if not isinstance(table, str) or table not in self._tables:
+            raise TextError("PF302", f"no table '{table}'", hint=did_you_mean(str(table), self._tables))
+        found = self._tables[table]
+        _look_up(record, found, wanted)
+        (column, value), *others = wanted.items()
+        some = self._column(found, column).get(_asked(value, found.kind(column)), ())
+        matches = [
+            fact for fact in some if all(_asked(v, found.kind(c)) in _keys(fact, c, found.kind(c)) for c, v in others)
+        ]
+        record.reads[f"table:{table}"] = None
+        if len(matches) != 1:
+            raise _not_one(found, wanted, matches)
+        record.reads[matches[0].id] = None
+        return FactView(matches[0], found, record)
+
+    def _column(self, table: Table, column: str) -> Mapping[object, list[Fact]]:
+        known = self._columns.get((table.name, column))
+        if known is None:
+            known = self._columns[table.name, column] = {}
+            for fact in table.facts:
+                for key in dict.fromkeys(_keys(fact, column, table.kind(column))):
+                    known.setdefault(key, []).append(fact)
+        return known
+
+
+def _keys(fact: Fact, column: str, kind: str) -> list[object]:
+    """What a fact is found by: a list by each of its items."""
+    value = fact.values.get(column)
+    return [canonical(item, kind) for item in value] if isinstance(value, list) else [canonical(value, kind)]
+
+
+def _asked(value: object, kind: str) -> object:
+    return canonical(None if isinstance(value, Unset) else value, kind)
+
+
+def _look_up(record: Record, found: Table, wanted: Mapping[str, object]) -> None:
+    """Note the values that are asked for; raises TextError where the question itself is wrong."""
+    table = found.name
     if not wanted:
         raise TextError("PF403", f"one('{table}') says not which", hint=f"one('{table}', {found.key[0]}='…')")
     for column, value in wanted.items():
@@ -288,32 +330,16 @@ def find_one(tables: Mapping[str, Table], record: Record, table: object, wanted:
         if column not in found.columns:
             hint = did_you_mean(column, found.columns)
             raise TextError(_code("PF303", found), f"{table} has no column '{column}'", hint=hint)
-    matches = [
-        fact
-        for fact in found.facts
-        if all(_matches(fact.values.get(c), value, found.kind(c)) for c, value in wanted.items())
-    ]
-    record.reads[f"table:{table}"] = None
-    if len(matches) != 1:
-        asked = ", ".join(f"{column}={written(value)!r}" for column, value in wanted.items())
-        if matches:
-            keys = ", ".join(f"'{fact.key}'" for fact in matches[:4]) + ("…" if len(matches) > 4 else "")
-            message, hint = (
-                f"one('{table}', {asked}) matches {len(matches)} facts: {keys}",
-                "add a column that tells them apart",
-            )
-        else:
-            column, value = next(iter(wanted.items()))
-            message = f"one('{table}', {asked}) matches no fact"
-            hint = did_you_mean(written(value), {written(fact.values.get(column)) for fact in found.facts} - {""})
-        raise TextError(_code("PF403", found), message, hint=hint)
-    record.reads[matches[0].id] = None
-    return FactView(matches[0], found, record)
 
 
-def _matches(value: object, wanted: object, kind: str) -> bool:
-    if isinstance(value, list):
-        return any(canonical(item, kind) == canonical(wanted, kind) for item in value)
-    if isinstance(wanted, Unset):
-        wanted = None
-    return canonical(value, kind) == canonical(wanted, kind)
+def _not_one(found: Table, wanted: Mapping[str, object], matches: Sequence[Fact]) -> TextError:
+    asked = ", ".join(f"{column}={written(value)!r}" for column, value in wanted.items())
+    if matches:
+        keys = ", ".join(f"'{fact.key}'" for fact in matches[:4]) + ("…" if len(matches) > 4 else "")
+        message = f"one('{found.name}', {asked}) matches {len(matches)} facts: {keys}"
+        hint = "add a column that tells them apart"
+    else:
+        column, value = next(iter(wanted.items()))
+        message = f"one('{found.name}', {asked}) matches no fact"
+        hint = did_you_mean(written(value), {written(fact.values.get(column)) for fact in found.facts} - {""})
+    return TextError(_code("PF403", found), message, hint=hint)
