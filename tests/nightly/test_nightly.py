@@ -1,0 +1,308 @@
+"""Nights from the outside: real servers, a real trainer process, a real history, and everything that can go wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nightly import grange
+from promptforge.nightly.journal import STAGES
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of Unix")
+
+
+def _status(root: Path) -> str:
+    code, out, _ = grange.nightly(root, "status")
+    assert code == 0
+    return out
+
+
+def _champions(root: Path) -> str:
+    place = root / "build" / "champions.yaml"
+    return place.read_text() if place.exists() else ""
+
+
+def test_a_better_model_is_promoted_and_the_same_night_is_not_spent_twice(tmp_path: Path) -> None:
+    """The second call trains nothing and asks nobody."""
+    root = grange.grange(tmp_path)
+    code, out, err = grange.nightly(root)
+    assert (code, err.count("starting its server")) == (0, 2)
+    assert out.startswith("night 1, words: Promote: the candidate is better than the untrained model")
+    assert "tiny" in _champions(root)
+    asked, trained = grange.log(root, "asked"), grange.log(root, "trained")
+    code, out, _ = grange.nightly(root)
+    assert code == 0
+    assert "nothing has changed since: nothing was trained, nothing asked" in out
+    assert (grange.log(root, "asked"), grange.log(root, "trained")) == (asked, trained)
+    assert _status(root).rstrip().endswith("the last night promoted")
+
+
+def test_nights_without_a_promotion_are_counted_with_their_reasons(tmp_path: Path) -> None:
+    """A worse one is rejected and put away, a tie changes nothing, a failed training is no verdict at all."""
+    root = grange.grange(tmp_path)
+    assert grange.nightly(root)[0] == 0
+    champion = _champions(root)
+    grange.lesson(root, grange.WORSE, name="dunce")
+    grange.another_recipe(root)
+    code, out, _ = grange.nightly(root)
+    assert (code, "Reject: " in out) == (1, True)
+    assert [path.name for path in (root / ".promptforge" / "quarantine").iterdir()] != []
+    grange.lesson(root, grange.BETTER[:-1], name="equal")
+    grange.another_recipe(root)
+    code, out, _ = grange.nightly(root)
+    assert (code, "Inconclusive, the champion stays" in out) == (0, True)
+    grange.lesson(root, grange.BETTER, dies=True)
+    grange.another_recipe(root)
+    code, out, err = grange.nightly(root)
+    assert (code, out) == (4, "")
+    assert "error: night 4 of words failed: train: " in err
+    assert _champions(root) == champion
+    last = _status(root).splitlines()[-1]
+    assert last.startswith("3 nights, 0 promotions: 1 rejected, 1 inconclusive, 1 failed: train: ")
+
+
+def test_a_server_that_is_never_ready_fails_the_night_by_name(tmp_path: Path) -> None:
+    """And the next night, when it is mended, trains nothing again."""
+    root = grange.grange(tmp_path)
+    skill = json.loads((root / "skill.json").read_text())
+    (root / "skill.json").write_text(json.dumps({**skill, "never_ready": True}))
+    code, _, err = grange.nightly(root)
+    assert code == 4
+    assert "night 1 of words failed: before: " in err
+    assert "no room for the weights" in err
+    assert "1 night, 0 promotions: 1 failed: before: " in _status(root)
+    (root / "skill.json").write_text(json.dumps(skill))
+    code, out, _ = grange.nightly(root)
+    assert (code, "night 2, words: Promote" in out, len(grange.log(root, "trained"))) == (0, True, 1)
+
+
+def test_an_answer_that_is_missing_is_no_zero_but_a_failed_night(tmp_path: Path) -> None:
+    """The seed's first mistake: nothing is judged, the champion stays, and only what is missing is asked again."""
+    root = grange.grange(tmp_path)
+    grange.lesson(root, grange.BETTER, fails=[1, 3])
+    code, _, err = grange.nightly(root)
+    assert code == 4
+    assert "night 1 of words failed: gate: nothing was judged: " in err
+    assert _champions(root) == ""
+
+
+def test_two_arms_on_one_model_are_named(tmp_path: Path) -> None:
+    """The seed's second mistake: a server that loads no adapter answers alike, and that is no verdict on the adapter."""
+    root = grange.grange(tmp_path)
+    skill = json.loads((root / "skill.json").read_text())
+    (root / "skill.json").write_text(json.dumps({**skill, "ignores": True}))
+    code, out, _ = grange.nightly(root)
+    assert code == 0
+    assert "Inconclusive: arms not shown different" in out
+    assert _champions(root) == ""
+
+
+def test_rows_that_the_audit_refuses_are_not_trained(tmp_path: Path) -> None:
+    """The night fails at `rows`, and says so."""
+    root = grange.grange(tmp_path)
+    recipe = root / "training" / "words.yaml"
+    text = recipe.read_text().replace("identity: 0.25, infrastructure: 0.75", "identity: 0.76, infrastructure: 0.24")
+    recipe.write_text(text.replace("limits: {identity: {max: 0.3}, jailbreak: {min: 0}, replay: {min: 0}}\n", ""))
+    code, _, err = grange.nightly(root)
+    assert code == 1
+    assert "night 1 of words failed: rows: " in err
+    assert grange.log(root, "trained") == []
+
+
+def test_a_project_with_errors_fails_at_build(tmp_path: Path) -> None:
+    """With the place of the first one."""
+    root = grange.grange(tmp_path)
+    (root / "knowledge" / "house.yaml").write_text("hosts: {mini: {role: [}}\n")
+    code, _, err = grange.nightly(root)
+    assert code == 2
+    assert "night 1 of words failed: build: the project has" in err
+    assert "errors, the first at agents/warden.yaml:11: no table 'ports'" in err
+
+
+def test_a_project_without_a_recipe_is_told_how(tmp_path: Path) -> None:
+    """No night is begun."""
+    root = grange.grange(tmp_path)
+    (root / "training" / "words.yaml").unlink()
+    code, _, err = grange.nightly(root)
+    assert (code, "there is no recipe that a night could train and judge" in err) == (2, True)
+    assert _status(root) == "no night yet: promptforge nightly\n"
+
+
+# --- killed, interrupted, two at once ---------------------------------------------------------------------------------
+
+_KILLED = """
+import os, signal, sys
+from promptforge.nightly.journal import Journal
+kind, stage = sys.argv[1].split(":")
+was = getattr(Journal, kind)
+def dies(journal, night, words, *, at):
+    night = was(journal, night, words, at=at)
+    if night.at == stage:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return night
+setattr(Journal, kind, dies)
+sys.argv = ["promptforge", "-C", sys.argv[2], "nightly"]
+from promptforge.cli.main import main
+main()
+"""
+_ENDS = ("leave:train", "leave:after", "leave:act")
+_MOMENTS = [(moment, "better") for moment in (*(f"enter:{stage}" for stage in STAGES), *_ENDS)]
+_MOMENTS += [("enter:act", "worse"), ("leave:act", "worse")]
+
+
+@pytest.mark.parametrize(("moment", "lesson"), _MOMENTS)
+def test_a_killed_night_goes_on_and_comes_to_the_same_verdict(tmp_path: Path, moment: str, lesson: str) -> None:
+    """Kill -9 at the start and at the end of every stage: one night, one training, one look, one verdict."""
+    root = grange.grange(tmp_path)
+    grange.lesson(root, grange.BETTER if lesson == "better" else grange.WORSE)
+    killed = subprocess.run([sys.executable, "-c", _KILLED, moment, str(root)], capture_output=True, timeout=240)
+    assert killed.returncode == -signal.SIGKILL
+    code, out, err = grange.nightly(root)
+    word = {"better": "Promote: ", "worse": "Reject: "}[lesson]
+    assert out.startswith(f"night 1, words: {word}"), err
+    assert code == (0 if lesson == "better" else 1)
+    assert len(grange.log(root, "trained")) == 1
+    asked = grange.log(root, "asked")
+    assert len(asked) == len(set(asked)) == 2 * grange.CASES
+    verdicts = [json.loads(path.read_text()) for path in (root / "build" / "reports").glob("promote-*.json")]
+    assert [verdict["look"] for verdict in verdicts] == [1]
+    assert bool(_champions(root)) == (lesson == "better")
+
+
+def test_an_interrupt_stops_the_trainer_and_the_next_night_goes_on(tmp_path: Path) -> None:
+    """Exit code 130; nothing half is left."""
+    root = grange.grange(tmp_path)
+    grange.lesson(root, grange.BETTER, takes_s=60)
+    with grange.start(root) as process:
+        _until(lambda: bool(grange.log(root, "trained")))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, "the next night goes on from here" in err) == (130, True)
+    assert "cut short" in _status(root)
+    assert not list((root / "build" / "adapters").glob("*"))
+    grange.lesson(root, grange.BETTER)
+    code, out, err = grange.nightly(root)
+    assert (code, out.startswith("night 1, words: Promote")) == (0, True)
+    assert "night 1 was cut short at 'train': it goes on from there" in err
+
+
+def test_a_night_whose_inputs_changed_while_it_was_cut_short_is_another_one(tmp_path: Path) -> None:
+    """What was cut short is kept in the journal, and counts as no night."""
+    root = grange.grange(tmp_path)
+    killed = subprocess.run([sys.executable, "-c", _KILLED, "enter:train", str(root)], capture_output=True, timeout=240)
+    assert killed.returncode == -signal.SIGKILL
+    grange.another_recipe(root)
+    code, out, err = grange.nightly(root)
+    assert (code, out.startswith("night 2, words: Promote")) == (0, True)
+    assert "night 1 was cut short at 'train', and its inputs have changed since: a new one begins" in err
+    assert "overtaken" in _status(root)
+
+
+def test_two_nights_at_once_do_not_mix(tmp_path: Path) -> None:
+    """The second one says who holds the project, and ends."""
+    root = grange.grange(tmp_path)
+    grange.lesson(root, grange.BETTER, takes_s=20)
+    with grange.start(root) as first:
+        _until(lambda: bool(grange.log(root, "trained")))
+        code, _, err = grange.nightly(root)
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=60)
+    assert (code, f"another night of this project runs: process {first.pid}" in err) == (2, True)
+
+
+def _until(holds: Callable[[], bool], limit_s: float = 60.0) -> None:
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+# --- notice -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_user_is_told_by_his_own_command(tmp_path: Path) -> None:
+    """It reads the night on its standard input, and its facts in the environment."""
+    script = "import os,sys; open('told.txt','w').write(os.environ['PROMPTFORGE_OUTCOME']+' '+sys.stdin.read())"
+    (tmp_path / "tell.py").write_text(script)
+    root = grange.grange(tmp_path, settings=f"notify: {sys.executable} tell.py\n")
+    assert grange.nightly(root)[0] == 0
+    assert (root / "told.txt").read_text().startswith("promote night 1, words: Promote: ")
+    (root / "told.txt").unlink()
+    assert grange.nightly(root)[0] == 0
+    assert not (root / "told.txt").exists()
+
+
+def test_a_notice_that_fails_changes_no_verdict(tmp_path: Path) -> None:
+    """It is said, and that is all."""
+    root = grange.grange(tmp_path, settings=f"notify: {sys.executable} nobody.py\n")
+    code, out, err = grange.nightly(root)
+    assert (code, "Promote" in out) == (0, True)
+    assert f"notify: {sys.executable} ended with 2: " in err
+
+
+# --- rehearsal --------------------------------------------------------------------------------------------------------
+
+
+def test_the_rehearsal_tells_a_winner_a_loser_and_a_tie_apart(tmp_path: Path) -> None:
+    """Through real servers, and the project stays as it was."""
+    root = grange.grange(tmp_path)
+    before = sorted(path for path in root.rglob("*"))
+    code, out, err = grange.nightly(root, "rehearse", "--format", "json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert {one["name"]: one["verdict"] for one in found["trials"]} == {
+        "winner": "promote",
+        "loser": "reject",
+        "tie": "inconclusive",
+    }
+    assert (found["holds"], found["silent"], found["cases"]) == (True, 0, grange.CASES)
+    assert sorted(path for path in root.rglob("*")) == before
+
+
+def test_a_suite_that_is_too_small_to_show_a_winner_fails_the_rehearsal(tmp_path: Path) -> None:
+    """Better to hear it before the nights are spent."""
+    root = grange.grange(tmp_path)
+    place = root / "suites" / "numbers.yaml"
+    lines = place.read_text().splitlines(keepends=True)
+    place.write_text("".join(lines[:9]))
+    code, out, _ = grange.nightly(root, "rehearse")
+    assert code == 1
+    assert "FAILS  winner" in out
+    assert "not to be trusted: mend this before a night is spent" in out
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_the_status_has_two_forms(tmp_path: Path, kind: str) -> None:
+    """A promotion ends a streak."""
+    root = grange.grange(tmp_path)
+    assert grange.nightly(root, "--format", kind)[0] == 0
+    _, out, _ = grange.nightly(root, "status", "--format", kind)
+    if kind == "json":
+        (night,) = json.loads(out)["recipes"]["words"]["nights"]
+        assert [stage["name"] for stage in night["stages"]] == list(STAGES)
+        assert night["outcome"] == "promote"
+    else:
+        assert out.splitlines()[0] == "words"
+
+
+def test_pids_of_killed_nights_are_gone(tmp_path: Path) -> None:
+    """The server that a killed night leaves is ended by the next one, and nothing else is."""
+    root = grange.grange(tmp_path)
+    subprocess.run([sys.executable, "-c", _KILLED, "enter:after", str(root)], capture_output=True, timeout=240)
+    assert grange.nightly(root)[0] == 0
+    left = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _runs(entry, str(root))]
+    assert left == []
+
+
+def _runs(entry: Path, root: str) -> bool:
+    try:
+        words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return False
+    return f"{root}/server.py" in words and int(entry.name) != os.getpid()
