@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from promptforge.workbench import reach
-from promptforge.workbench.reach import Answer, Owner, ask, ask_all, local_port, owners
+from promptforge.backends import listeners
+from promptforge.backends.listeners import Owner, owners
+from promptforge.workbench.reach import Answer, ask, ask_all, local_port
 from servers import FULL, HTML, NO_MODELS, free_port, listening, on, server
 
 
@@ -155,7 +156,12 @@ def test_the_port_of_a_url():
 
 def _lookups() -> list[Callable[[int], tuple[Owner, ...] | None]]:
     lookups: list[Callable[[int], tuple[Owner, ...] | None]] = [owners]
-    return [*lookups, reach._by_lsof] if shutil.which("lsof") else lookups
+    return [*lookups, _lsof] if shutil.which("lsof") else lookups
+
+
+def _lsof(port: int) -> tuple[Owner, ...] | None:
+    found = listeners._by_lsof(f"-iTCP:{port}")
+    return None if found is None else tuple(dict.fromkeys(owner for owner, _ in found))
 
 
 def _has_ipv6() -> bool:

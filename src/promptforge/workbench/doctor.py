@@ -14,6 +14,7 @@ from typing import Literal
 
 from promptforge import __version__
 from promptforge.artifact import prompt_digest, read_committed_lock
+from promptforge.backends.listeners import Owner, owners
 from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.errors import PromptforgeError
@@ -21,7 +22,7 @@ from promptforge.files import CONFIG
 from promptforge.model import Agent, Model, Project, written
 from promptforge.tokens import TokenizerError, load_tokenizer
 from promptforge.workbench.forge import COMMITTED_LOCK, last_build
-from promptforge.workbench.reach import Answer, Owner, ask_all, local_port, owners
+from promptforge.workbench.reach import Answer, ask_all, local_port
 
 __all__ = ["EXTRAS", "Context", "Examination", "Extra", "Git", "Health", "Key", "Port", "Tokens", "examine"]
 

@@ -6,23 +6,18 @@ Nothing is sent but a GET without a key: no proxy is used, and no redirect is fo
 import http.client
 import ipaddress
 import json
-import shutil
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-__all__ = ["Answer", "Owner", "ask", "ask_all", "local_port", "owners"]
+__all__ = ["Answer", "ask", "ask_all", "local_port"]
 
 TIMEOUT_S = 2.0
 _MOST_BYTES = 1_000_000
@@ -36,14 +31,6 @@ class Answer:
     detail: str = ""
     models: tuple[str, ...] | None = None
     """The names that it lists; None when it lists nothing. What a server says of itself proves nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """A process that listens on a port; without a name where it belongs to another user."""
-
-    name: str = ""
-    pid: int | None = None
 
 
 # --- the question ---------------------------------------------------------------------------------------------------
@@ -174,77 +161,3 @@ def local_port(base_url: str) -> int | None:
     except ValueError:
         here = host == "localhost" or host.endswith(".localhost")
     return (port or {"https": 443}.get(parts.scheme, 80)) if here else None
-
-
-def owners(port: int) -> tuple[Owner, ...] | None:
-    """The processes that listen on a port of this machine; None where it cannot be told."""
-    if sys.platform.startswith("linux") and Path("/proc/net/tcp").exists():
-        return _by_proc(port)
-    return _by_lsof(port) if shutil.which("lsof") else None
-
-
-def _by_proc(port: int) -> tuple[Owner, ...] | None:
-    try:
-        sockets = {inode for table in ("tcp", "tcp6") for inode in _listening(Path("/proc/net", table), port)}
-    except OSError:
-        return None
-    if not sockets:
-        return ()
-    found: dict[int, Owner] = {}
-    unseen = set(sockets)
-    for process in Path("/proc").glob("[0-9]*"):
-        held = sockets & set(_open_files(process))
-        if held:
-            found[int(process.name)] = Owner(name=_command(process), pid=int(process.name))
-            unseen -= held
-    ours = tuple(found[pid] for pid in sorted(found))
-    return (*ours, Owner()) if unseen else ours
-
-
-def _open_files(process: Path) -> Iterator[str]:
-    """What a process holds open, as far as we may know."""
-    with suppress(OSError):  # gone by now, or somebody else's
-        for link in (process / "fd").iterdir():
-            with suppress(OSError):  # closed by now
-                yield link.readlink().name
-
-
-def _listening(table: Path, port: int) -> Iterator[str]:
-    """`socket:[INODE]` of each socket of a /proc/net table that listens on the port for this machine itself."""
-    if not table.exists():
-        return
-    for line in table.read_text(encoding="ascii", errors="replace").splitlines()[1:]:
-        fields = line.split()
-        address, _, hexadecimal = fields[1].rpartition(":")
-        if fields[3] == "0A" and int(hexadecimal, 16) == port and _answers_here(address):
-            yield f"socket:[{fields[9]}]"
-
-
-def _answers_here(hexadecimal: str) -> bool:
-    """Whether a socket that is bound to this address of /proc/net answers on loopback."""
-    words = [bytes.fromhex(hexadecimal[at : at + 8]) for at in range(0, len(hexadecimal), 8)]
-    address = ipaddress.ip_address(b"".join(word[::-1] if sys.byteorder == "little" else word for word in words))
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address.is_unspecified or address.is_loopback or bool(mapped and mapped.is_loopback)
-
-
-def _command(process: Path) -> str:
-    with suppress(OSError):
-        return (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-    return "a process"
-
-
-def _by_lsof(port: int) -> tuple[Owner, ...] | None:
-    command = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-F", "pc"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found: dict[int, Owner] = {}
-    pid = 0
-    for line in done.stdout.decode(errors="replace").splitlines():
-        if line[:1] == "p" and line[1:].isdigit():
-            pid = int(line[1:])
-        elif line[:1] == "c" and pid:
-            found[pid] = Owner(name=line[1:], pid=pid)
-    return tuple(found[pid] for pid in sorted(found))
