@@ -4,6 +4,7 @@ import multiprocessing
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,16 @@ def test_no_complaint_of_sqlite_gets_through():
         kind = getattr(sqlite3, name)
         if isinstance(kind, type) and issubclass(kind, sqlite3.Error):
             assert isinstance(module._translate(kind("x"), Path("h.db")), PromptforgeError)
+
+
+def test_a_file_that_cannot_be_used_is_let_go_of(tmp_path, monkeypatch):
+    """Not when somebody collects what is left of it."""
+    opened, connect = [], sqlite3.connect
+    path = tmp_path / "history.db"
+    with closing(connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **more: opened.append(connect(*a, **more)) or opened[-1])
+    with pytest.raises(InputError, match="was written by another version of promptforge"):
+        Store(path)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        opened[0].execute("SELECT 1")

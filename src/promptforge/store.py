@@ -19,21 +19,33 @@ from typing import Any
 
 from promptforge.errors import BusyError, InputError, PromptforgeError, WriteError
 
-__all__ = ["HISTORY", "RunHead", "Store", "StoredAnswer"]
+__all__ = ["HISTORY", "Crowning", "NightRow", "RunHead", "Store", "StoredAnswer"]
 
 HISTORY = ".promptforge/history.db"
-_VERSION = 1
+_VERSION = 3
 _PATIENCE_S = 10.0
 """How long another process may hold the file; it does so only to write an answer down, or to prune."""
 _PUT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
 
-_SCHEMA = f"""
+_SCHEMAS: Sequence[str] = (
+    """
 CREATE TABLE answers (identity TEXT PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (id TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT NOT NULL, suite TEXT NOT NULL,
                    head TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE servers (target TEXT PRIMARY KEY, said TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = {_VERSION};
-"""
+""",
+    """
+CREATE TABLE champions (number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, category TEXT NOT NULL,
+                        at TEXT NOT NULL, action TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE looks (suite TEXT NOT NULL, digest TEXT NOT NULL, evidence TEXT NOT NULL, look INTEGER NOT NULL,
+                    at TEXT NOT NULL, PRIMARY KEY (suite, digest, evidence)) WITHOUT ROWID;
+""",
+    """
+CREATE TABLE nights (number INTEGER PRIMARY KEY AUTOINCREMENT, recipe TEXT NOT NULL, inputs TEXT NOT NULL,
+                     started TEXT NOT NULL, finished TEXT NOT NULL, outcome TEXT NOT NULL, body TEXT NOT NULL);
+""",
+)
+"""What each version adds to the one before it: an older history is brought up to date, and keeps all that it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +71,36 @@ class RunHead:
     """What a list of runs shows: arms, counts, why it stopped."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crowning:
+    """A change of a champion, as it is kept for ever."""
+
+    number: int
+    """Counted from 1 over all models."""
+    model: str
+    category: str
+    """Empty: for all of them."""
+    at: str
+    action: str
+    """`promote` or `rollback`."""
+    body: Mapping[str, Any]
+    """Who it is from now on: adapter, digest, run, why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightRow:
+    """A night, as it is kept."""
+
+    number: int
+    recipe: str
+    inputs: str
+    started: str
+    finished: str
+    """Empty where it did not end."""
+    outcome: str
+    body: Mapping[str, Any]
+
+
 class Store:
     """An open history. Raises PromptforgeError, never an error of SQLite's."""
 
@@ -73,23 +115,28 @@ class Store:
             raise WriteError(f"{path}: {(problem.strerror or str(problem)).lower()}", hint=_RIGHTS) from problem
         with self._translated():
             self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute(
-                "PRAGMA synchronous = NORMAL"
-            )  # kill -9 loses nothing; a power cut perhaps the last answers
-            self._create()
+            try:
+                self._create()
+            except BaseException:
+                self._db.close()
+                raise
 
     def _create(self) -> None:
+        if not self.path.stat().st_size:
+            self._db.execute("PRAGMA synchronous = OFF")  # in a file that is just made there is nothing to lose
+        self._db.execute("PRAGMA journal_mode = WAL")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
+        if version < _VERSION:
             self._db.execute("BEGIN IMMEDIATE")  # of two first runs one makes the tables
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _SCHEMA.strip().split(";"):
+            for number in range(self._db.execute("PRAGMA user_version").fetchone()[0], _VERSION):
+                for statement in _SCHEMAS[number].strip().split(";"):
                     self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
             self._db.execute("COMMIT")
         elif version != _VERSION:
             hint = "use the promptforge that wrote it, or move the file away: its answers are then asked again"
             raise InputError(f"{self.path} was written by another version of promptforge", hint=hint)
+        self._db.execute("PRAGMA synchronous = NORMAL")  # kill -9 loses nothing; a power cut perhaps the last answers
 
     def close(self) -> None:
         """Let go of the file."""
@@ -198,6 +245,72 @@ class Store:
         with self._lock, self._translated():
             self._db.execute("INSERT OR REPLACE INTO servers VALUES (?, ?, ?)", (target, said, at))
 
+    # --- champions and looks
+
+    def crown(self, model: str, action: str, body: Mapping[str, Any], *, at: str, category: str = "") -> None:
+        """Write down who is champion from now on: one row, there wholly or not at all, and never changed."""
+        row = (model, category, at, action, json.dumps(body, ensure_ascii=False))
+        with self._lock, self._translated():
+            self._db.execute("INSERT INTO champions (model, category, at, action, body) VALUES (?, ?, ?, ?, ?)", row)
+
+    def crownings(self) -> tuple[Crowning, ...]:
+        """Every change of a champion, the oldest first."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT number, model, category, at, action, body FROM champions ORDER BY number"
+            ).fetchall()
+        return tuple(
+            Crowning(number=number, model=model, category=category, at=at, action=action, body=json.loads(body))
+            for number, model, category, at, action, body in rows
+        )
+
+    def look(self, suite: str, digest: str, evidence: str) -> int:
+        """Which look at a suite of that digest this evidence is: the one it was, or the next one. Counts nothing."""
+        with self._lock, self._translated():
+            known = self._db.execute(
+                "SELECT look FROM looks WHERE suite = ? AND digest = ? AND evidence = ?", (suite, digest, evidence)
+            ).fetchone()
+            if known:
+                return int(known[0])
+            last = self._db.execute(
+                "SELECT max(look) FROM looks WHERE suite = ? AND digest = ?", (suite, digest)
+            ).fetchone()[0]
+            return int(last or 0) + 1
+
+    def put_look(self, suite: str, digest: str, evidence: str, *, at: str) -> int:
+        """Count a look at a suite, once for the same evidence; which one it is."""
+        with self._lock, self._translated():
+            self._db.execute(
+                "INSERT OR IGNORE INTO looks SELECT ?1, ?2, ?3, coalesce(max(look), 0) + 1, ?4 FROM looks"
+                " WHERE suite = ?1 AND digest = ?2",
+                (suite, digest, evidence, at),
+            )
+        return self.look(suite, digest, evidence)
+
+    # --- nights
+
+    def begin_night(self, recipe: str, inputs: str, *, at: str) -> int:
+        """Begin a night; its number."""
+        row = (recipe, inputs, at)
+        with self._lock, self._translated():
+            columns = "(recipe, inputs, started, finished, outcome, body)"
+            done = self._db.execute(f"INSERT INTO nights {columns} VALUES (?, ?, ?, '', '', '{{}}')", row)
+            return int(done.lastrowid or 0)
+
+    def put_night(self, row: NightRow) -> None:
+        """Keep how far a night is, or how it ended."""
+        values = (row.finished, row.outcome, json.dumps(row.body), row.number)
+        with self._lock, self._translated():
+            self._db.execute("UPDATE nights SET finished = ?, outcome = ?, body = ? WHERE number = ?", values)
+
+    def nights(self) -> tuple[NightRow, ...]:
+        """All nights, the latest first."""
+        columns = "number, recipe, inputs, started, finished, outcome, body"
+        with self._lock, self._translated():
+            rows = self._db.execute(f"SELECT {columns} FROM nights ORDER BY number DESC").fetchall()
+        names = columns.split(", ")
+        return tuple(NightRow(**{**dict(zip(names, row, strict=True)), "body": json.loads(row[-1])}) for row in rows)
+
     # --- moving and forgetting
 
     def export_lines(self) -> Iterator[str]:
@@ -232,7 +345,7 @@ class Store:
         try:
             entry = json.loads(line)
             if number == 1:
-                fits = entry["version"] == _VERSION and entry["promptforge"] == "history"
+                fits = entry["version"] in range(1, _VERSION + 1) and entry["promptforge"] == "history"
             else:
                 ((table, values),) = entry.items()
                 row = [_packed(v) if isinstance(v, dict) else str(v) for v in values]
@@ -274,7 +387,9 @@ _TABLES: Mapping[str, Sequence[str]] = {
     "answers": ("identity", "run", "at", "body"),
     "runs": ("id", "started", "finished", "suite", "head", "body"),
     "servers": ("target", "said", "at"),
+    "looks": ("suite", "digest", "evidence", "look", "at"),
 }
+"""What moves to another machine: not the champions, whose adapters stay where they are."""
 _RIGHTS = "give yourself the right to write there, or make room"
 
 

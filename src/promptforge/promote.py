@@ -1,0 +1,407 @@
+"""`promote`: an adapter against the champion and against the untrained model, judged by the gate, and what follows.
+
+Each arm has a fresh server of its own. A verdict is acted on last: the champion changes by one row of the history, a
+rejected adapter leaves by one rename. Killed before that, the same command asks only what is missing, finds the same
+verdict and acts on it; killed after, it finds that it has acted.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from promptforge.backends.trouble import ServerError
+from promptforge.bench.evidence import Evidence, evidence, pooled
+from promptforge.bench.gate import Bar, GateVerdict, gate, near
+from promptforge.bench.gatepage import VerdictPage, page_html, page_json, page_markdown
+from promptforge.bench.run import Limits, Progress
+from promptforge.bench.stats import DRAWS, overall
+from promptforge.errors import InputError, UsageError
+from promptforge.files import digest_of
+from promptforge.model import Config, Model
+from promptforge.source import did_you_mean
+from promptforge.store import Store
+from promptforge.workbench.adapters import Adapter, check_base, latest_of, read_adapter
+from promptforge.workbench.champions import Champion, champion_before, champion_of, check_champion, crown, point
+from promptforge.workbench.contest import Bout, Contender, Contest, Serve, agents_of, hold, outlook, witnesses
+from promptforge.workbench.disk import exclusive, replace_files
+from promptforge.workbench.environment import now_utc
+from promptforge.workbench.planning import Plan
+from promptforge.workbench.quarantine import grace_of, held, is_ours, quarantine, release_expired
+from promptforge.workbench.recipes import load_recipes
+from promptforge.workbench.scope import Revision
+from promptforge.workbench.weights import Weights, find_weights
+
+__all__ = ["Candidate", "Promotion", "Retrain", "Wanted", "candidate", "outlooks", "promote"]
+
+Retrain = Callable[[str, int], Path]
+"""Trains a recipe with another seed; the folder of its adapter."""
+_REPORTS = "build/reports"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command asks for."""
+
+    what: str
+    """The folder of an adapter, or a recipe whose latest one is meant."""
+    model: str = ""
+    suite: str = ""
+    fresh: bool = False
+    delete: bool = False
+    """A rejected adapter is deleted at once."""
+    timeout_s: float = 120.0
+    limits: Limits = field(default_factory=Limits)
+    command: str = ""
+    draws: int = DRAWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Who is judged, and against whom."""
+
+    contest: Contest
+    adapter: Adapter
+    champion: Champion | None
+    """Who it has to beat; None: the untrained model."""
+    reigns: bool
+    """Whether it is the champion already, and only judged once more."""
+    bar: Bar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """What came of it."""
+
+    page: VerdictPage | None
+    """None where it was stopped before there was anything to judge."""
+    champion: Champion | None = None
+    """Who is champion now."""
+    written: tuple[Path, ...] = ()
+    """The files of the verdict."""
+    stopped: str = ""
+    """Why it was cut short, or nothing."""
+    released: tuple[str, ...] = ()
+    """What was deleted from quarantine, because its time was over."""
+
+
+# --- who is judged ----------------------------------------------------------------------------------------------------
+
+
+def candidate(
+    root: Path, revision: Revision, wanted: Wanted, store: Store, environ: Mapping[str, str] | None = None
+) -> Candidate:
+    """Look up everything before anything is started. Raises UsageError, InputError."""
+    config = revision.build.project.config
+    adapter = read_adapter(_folder(root, wanted.what, revision))
+    model = _model(config, wanted.model or adapter.model, adapter)
+    weights = _weights(model, root, environ or {})
+    check_base(adapter, model, weights)
+    if not model.settings.get("serve"):
+        hint = f"write below `{model.name}` in promptforge.yaml how to start it: serve: mlx_lm.server … --port {{port}}"
+        message = f"the model '{model.name}' has no `serve`: only a server that promptforge started itself is proof"
+        raise UsageError(message, hint=hint)
+    champion = champion_of(store, root, model.name)
+    reigns = champion is not None and champion.digest == adapter.digest
+    if reigns:
+        champion = champion_before(store, root, model.name)
+    if champion is not None:
+        check_champion(champion)
+    contest = Contest(
+        root=root,
+        revision=revision,
+        model=model,
+        weights=weights.digest if weights else "",
+        suite=wanted.suite,
+        agents=agents_of(revision, model, adapter, wanted.suite),
+        fresh=wanted.fresh,
+        timeout_s=wanted.timeout_s,
+        limits=wanted.limits,
+        command=wanted.command,
+    )
+    return Candidate(contest=contest, adapter=adapter, champion=champion, reigns=reigns, bar=_bar(config))
+
+
+def _folder(root: Path, what: str, revision: Revision) -> Path:
+    """The folder that is meant: one that is named, a recipe's latest adapter, or one that is in quarantine already."""
+    for folder in (Path(what), root / what):
+        if folder.is_dir():
+            return folder.resolve()
+    recipes = load_recipes(revision.build).recipes
+    if what in recipes:
+        if found := latest_of(root, what):
+            return found
+        raise InputError(f"the recipe '{what}' has no adapter yet", hint=f"train one: promptforge train {what}")
+    name = Path(what).name
+    for one in reversed(held(root)):
+        if one.name.rpartition("-")[0] == name and (one.folder / "adapter").is_dir():
+            return one.folder / "adapter"
+    hint = did_you_mean(what, recipes) or "name a folder of build/adapters, or a recipe of training/"
+    raise InputError(f"there is no adapter and no recipe '{what}'", hint=hint)
+
+
+def _model(config: Config, name: str, adapter: Adapter) -> Model:
+    if not name:
+        hint = "name the one that it was trained on: --model NAME"
+        raise UsageError(f"the adapter '{adapter.folder.name}' does not say for which model it is", hint=hint)
+    if name not in config.models:
+        raise UsageError(f"no model '{name}' in promptforge.yaml", hint=did_you_mean(name, config.models))
+    return config.models[name]
+
+
+def _weights(model: Model, root: Path, environ: Mapping[str, str]) -> Weights | None:
+    """The weights that the model's server loads; None where they are not to be found here."""
+    try:
+        return find_weights(model, root=root, environ=environ)
+    except InputError:
+        return None
+
+
+def _bar(config: Config) -> Bar:
+    said = config.settings.get("gate") or {}
+    return Bar(
+        min_gain=float(said.get("min_gain", 0.0)),
+        max_category_drop=float(said.get("max_category_drop", 0.05)),
+        protected=tuple(map(str, said.get("protected", ()))),
+    )
+
+
+def _contenders(who: Candidate) -> Iterator[Contender]:
+    yield Contender(name="untrained", words="the untrained model")
+    if who.champion is not None:
+        champion = who.champion
+        yield Contender(
+            name="champion",
+            words="the champion",
+            adapter=champion.folder,
+            digest=champion.digest,
+            variant=champion.variant,
+        )
+    yield _candidate(who.adapter)
+
+
+def _candidate(adapter: Adapter, number: int = 1) -> Contender:
+    more = f" {number}" if number > 1 else ""
+    return Contender(
+        name=f"candidate{more}",
+        words=f"the candidate{f', training {number}' if more else ''}",
+        adapter=adapter.folder,
+        digest=adapter.digest,
+        variant=adapter.variant,
+    )
+
+
+def outlooks(who: Candidate, store: Store, environ: Mapping[str, str]) -> tuple[tuple[Contender, Plan], ...]:
+    """What each arm would be sent. Nothing is started; close the plans."""
+    return tuple((one, outlook(who.contest, one, store, environ)) for one in _contenders(who))
+
+
+# --- the tournament ---------------------------------------------------------------------------------------------------
+
+
+def promote(
+    who: Candidate,
+    wanted: Wanted,
+    store: Store,
+    environ: Mapping[str, str],
+    *,
+    serve: Serve,
+    stop: threading.Event,
+    retrain: Retrain | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    entered: Callable[[str], None] = lambda stage: None,
+    now: Callable[[], str] = now_utc,
+) -> Promotion:
+    """Ask all arms, judge, and act on the verdict. Raises what a server or a disk raises: then nothing was acted on.
+
+    `entered` is told of each stage that begins: `before` (the untrained model and the champion are asked), `after` (a
+    candidate is), `gate`, `act`.
+    """
+    root, config = who.contest.root, who.contest.revision.build.project.config
+    point(store, root)  # a killed promotion may have left the pointer behind
+    released = release_expired(root, grace_of(config), now=now())
+    arena = _Arena(who, store, environ, serve, stop, progress, say, entered)
+    bouts, stopped = arena.hold_all(_contenders(who))
+    if stopped:
+        return Promotion(page=None, stopped=stopped, released=released)
+    entered("gate")
+    judging = _Judging(who, store, bouts, wanted.draws, now)
+    verdict = judging.verdict()
+    if retrain is not None and (seeds := _seeds(who)) > 1 and near(verdict, who.bar):
+        say(f"{verdict.sentence} Training again with {seeds - 1} other seeds.")
+        more, stopped = arena.hold_all(_again(who, retrain, seeds))
+        judging.candidates += more
+        if stopped:
+            return Promotion(page=None, stopped=stopped, released=released)
+        entered("gate")
+        verdict = judging.verdict()
+    page = VerdictPage(verdict=verdict, evidence=judging.against, about=_about(who, bouts, now()), runs=judging.runs)
+    entered("act")
+    acted, champion = _act(who, wanted, store, page, now())
+    return Promotion(page=acted, champion=champion, written=_write(root, who, acted), released=released)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arena:
+    """What every bout needs."""
+
+    who: Candidate
+    store: Store
+    environ: Mapping[str, str]
+    serve: Serve
+    stop: threading.Event
+    progress: Progress | None
+    say: Callable[[str], None]
+    entered: Callable[[str], None]
+
+    def hold_all(self, contenders: Iterator[Contender]) -> tuple[list[Bout], str]:
+        """One after another, and why it ended early, or nothing: after one that was cut short nobody else is asked."""
+        bouts: list[Bout] = []
+        for one in contenders:
+            self.entered("after" if one.name.startswith("candidate") else "before")
+            self.say(f"{one.words}: starting its server")
+            try:
+                bouts.append(self._hold(one))
+            except ServerError as problem:
+                if problem.trouble != "stopped":
+                    raise
+                return bouts, "interrupted"  # while its server was starting
+            if stopped := bouts[-1].run.stopped:
+                return bouts, stopped
+        return bouts, ""
+
+    def _hold(self, one: Contender) -> Bout:
+        contest, serve, stop = self.who.contest, self.serve, self.stop
+        return hold(contest, one, self.store, self.environ, serve=serve, stop=stop, progress=self.progress)
+
+
+def _seeds(who: Candidate) -> int:
+    recipe = load_recipes(who.contest.revision.build).recipes.get(who.adapter.recipe)
+    return recipe.seeds if recipe else 1
+
+
+def _again(who: Candidate, retrain: Retrain, seeds: int) -> Iterator[Contender]:
+    """The same recipe with other seeds, trained when its turn comes."""
+    for number in range(1, seeds):
+        adapter = read_adapter(retrain(who.adapter.recipe, (who.adapter.seed or 0) + number))
+        yield _candidate(adapter, number + 1)
+
+
+class _Judging:
+    """The verdict on what the bouts showed, with its look at the suite counted."""
+
+    def __init__(self, who: Candidate, store: Store, bouts: Sequence[Bout], draws: int, now: Callable[[], str]) -> None:
+        self._who, self._store, self._draws, self._now = who, store, draws, now
+        self.others, self.candidates = list(bouts[:-1]), [bouts[-1]]
+        self.against: Evidence | None = None
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The ids of all runs."""
+        return tuple(bout.run.id for bout in (*self.others, *self.candidates))
+
+    def verdict(self) -> GateVerdict:
+        """What the gate says. Judging the same answers again is the same look."""
+        base = self._evidence(self.others[0])
+        champion = self._evidence(self.others[1]) if len(self.others) > 1 else None
+        self.against = champion or base
+        run = self.candidates[0].run
+        look = (run.suite, run.suite_digest, _digest(self.against, self.candidates))
+        found = gate(
+            champion,
+            base,
+            witnesses(self.others, self.candidates),
+            bar=self._who.bar,
+            look=self._store.look(*look),
+            spread=self._spread() if len(self.candidates) > 1 else None,
+            draws=self._draws,
+        )
+        if found.judged:
+            self._store.put_look(*look, at=self._now())
+        return found
+
+    def _evidence(self, other: Bout) -> Evidence:
+        return pooled([self._of(other, one) for one in self.candidates])
+
+    def _of(self, other: Bout, one: Bout) -> Evidence:
+        return evidence(other.contender.words, other.run, other.arm, one.run, one.arm)
+
+    def _spread(self) -> float | None:
+        """The range of the overall score over the trainings."""
+        found = [self._of(self.others[-1], one) for one in self.candidates]
+        if any(not one.pairs or one.unanswered or one.unreadable for one in found):
+            return None  # nothing will be judged
+        scores = [overall(one.pairs, draws=1).after for one in found]
+        return max(scores) - min(scores)
+
+
+def _digest(found: Evidence, candidates: Sequence[Bout]) -> str:
+    """Of what was looked at: the same adapter with the same scores is no second look."""
+    scores = sorted((pair.case, pair.before, pair.after) for pair in found.pairs)
+    return digest_of(json.dumps([[one.contender.digest for one in candidates], scores]))
+
+
+# --- what follows -----------------------------------------------------------------------------------------------------
+
+
+def _about(who: Candidate, bouts: Sequence[Bout], at: str) -> dict[str, str]:
+    run = bouts[-1].run
+    champion = who.champion
+    return {
+        "model": who.contest.model.name,
+        "adapter": str(who.adapter.folder),
+        "digest": who.adapter.digest,
+        "recipe": who.adapter.recipe,
+        "against": f"champion {champion.number}, {champion.digest[:12]}" if champion else "the untrained model",
+        "suite": f"{run.suite}, {run.suite_digest[:12]}",
+        "at": at,
+    }
+
+
+def _act(
+    who: Candidate, wanted: Wanted, store: Store, page: VerdictPage, at: str
+) -> tuple[VerdictPage, Champion | None]:
+    root, name, verdict = who.contest.root, who.contest.model.name, page.verdict
+    back = f"promptforge champion rollback {name}"
+    if verdict.verdict == "promote":
+        if not who.reigns:
+            crown(store, root, name, who.adapter, why=verdict.sentence, run=page.runs[-1], at=at)
+        done = f"it is the champion of {name}; build/champions.yaml says where it is kept"
+        page = replace(page, done=done, next_step=f"serve {name} with it from now on; to go back: {back}")
+    elif who.reigns:
+        done = "nothing: it is the champion already, and one verdict does not take that away"
+        page = replace(page, done=done, next_step=f"where you trust this one more: {back}")
+    elif verdict.verdict == "reject":
+        done = _put_away(who, wanted, page, at)
+        page = replace(page, done=done, next_step="look at the cases that broke, and at the mix of its recipe")
+    else:
+        stays = "the untrained model" if who.champion is None else "the champion"
+        page = replace(page, done=f"nothing: {stays} stays, the adapter stays in {who.adapter.folder}")
+    return page, champion_of(store, root, name)
+
+
+def _put_away(who: Candidate, wanted: Wanted, page: VerdictPage, at: str) -> str:
+    root, folder = who.contest.root, who.adapter.folder
+    if not is_ours(root, folder):
+        return f"nothing: {folder} is not in build/adapters, and is left where it is"
+    place = quarantine(root, folder, page_json(page), page_markdown(page), at=at, delete=wanted.delete)
+    if place is None:
+        return "the adapter is deleted; the verdict is kept in build/reports"
+    config = who.contest.revision.build.project.config
+    days = grace_of(config).total_seconds() / 86_400
+    return f"the adapter is in quarantine, {place.relative_to(root)}, and is deleted after {days:g} days"
+
+
+def _write(root: Path, who: Candidate, page: VerdictPage) -> tuple[Path, ...]:
+    """The verdict as three files. Raises WriteError."""
+    name = f"promote-{who.contest.model.name}-{who.adapter.digest[:12]}"
+    data = json.dumps(page_json(page), indent=1, ensure_ascii=False) + "\n"
+    texts = {"html": page_html(page), "json": data, "md": page_markdown(page)}
+    files = {
+        root / _REPORTS / f"{name}.{form}": (text.encode("utf-8", "replace"), False) for form, text in texts.items()
+    }
+    with exclusive(root):
+        replace_files(root, files)
+    return tuple(files)
