@@ -4,6 +4,7 @@ import datetime
 import email.utils
 import json
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -338,6 +339,27 @@ def test_a_stream_that_is_cut(question):
     with pytest.raises(BackendError) as caught:
         streamed(cut, question)
     assert caught.value.fault == "unreachable"
+
+
+def test_a_stream_that_is_stopped(question):
+    """Long before its deadline, though the server is in the middle of its answer."""
+    stop, pieces = threading.Event(), []
+
+    def reply(asked: Asked, connection: socket.socket) -> bool:
+        connection.sendall(streaming(chunk({"content": "42"})).removesuffix(b"0\r\n\r\n"))
+        stop.wait(30)
+        return False
+
+    def hear(text: str) -> None:
+        pieces.append(text)
+        stop.set()
+
+    with serving(reply) as server:
+        one = backend(server.base_url)
+        with pytest.raises(BackendError) as caught:
+            one.stream(question, hear, timeout_s=600, stop=stop)
+        one.close()
+    assert (caught.value.fault, pieces) == ("stopped", ["42"])
 
 
 def test_what_the_listener_raises_is_its_own(question):

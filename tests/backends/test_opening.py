@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from promptforge.backends import provider
+from promptforge.backends import opening
 from promptforge.backends.opening import BACKENDS, open_backend
 from promptforge.errors import ExtraMissingError, UsageError
 from promptforge.model import Model
@@ -31,11 +31,20 @@ def test_every_backend_opens(tmp_path):
 @pytest.mark.parametrize("name", ["openai", "anthropic"])
 def test_a_missing_sdk_says_how_to_install_it(name, tmp_path, monkeypatch):
     """The exact command."""
-    monkeypatch.setattr(provider.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(opening, "find_spec", lambda name: None)
     with pytest.raises(ExtraMissingError) as caught:
         open_backend(model(name), root=tmp_path, environ={})
     assert caught.value.message == f"the backend {name} needs the extra '{name}'"
     assert caught.value.hint == f"pip install 'promptforge[{name}]'"
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic"])
+def test_where_nothing_will_be_sent_a_missing_sdk_is_no_matter(name, tmp_path, monkeypatch):
+    """A plan needs to know who would be asked, not to ask."""
+    monkeypatch.setattr(opening, "find_spec", lambda name: None)
+    backend = open_backend(model(name, model="x"), root=tmp_path, environ={}, sending=False)
+    assert backend.identity["model"] == "x"
+    backend.close()
 
 
 def test_an_unknown_backend(tmp_path):

@@ -24,7 +24,7 @@ from promptforge.backends.complaints import CLASSES, UNREADABLE, translate
 from promptforge.backends.faults import Place
 from promptforge.backends.openai import OpenAI
 from promptforge.backends.provider import Provider
-from promptforge.errors import ExtraMissingError, InputError
+from promptforge.errors import InputError
 from promptforge.model import Model
 from servers import free_port, listening
 
@@ -39,11 +39,11 @@ def base(kind: type[Provider], port: int) -> str:
     return f"http://127.0.0.1:{port}" + ("/v1" if kind is OpenAI else "")
 
 
-def ask(backend: Provider, streamed: bool, timeout_s: float) -> None:
+def ask(backend: Provider, streamed: bool, timeout_s: float, stop: threading.Event | None = None) -> None:
     if streamed:
-        backend.stream(ASKED, lambda text: None, timeout_s=timeout_s)
+        backend.stream(ASKED, lambda text: None, timeout_s=timeout_s, stop=stop)
     else:
-        backend.answer(ASKED, timeout_s=timeout_s)
+        backend.answer(ASKED, timeout_s=timeout_s, stop=stop)
 
 
 def fault(kind: type[Provider], port: int, *, streamed: bool = False, timeout_s: float = 10.0) -> BackendError:
@@ -72,15 +72,6 @@ def test_the_sdk_loads_with_the_first_request(kind):
         f"sys.exit({kind.name!r} in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@BOTH
-def test_without_the_sdk_the_extra_is_named(kind, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ExtraMissingError) as caught:
-        made(kind, "http://127.0.0.1:1")
-    assert caught.value.message == f"the backend {kind.name} needs the extra '{kind.name}'"
-    assert caught.value.hint == f"pip install 'promptforge[{kind.name}]'"
 
 
 @BOTH
@@ -326,11 +317,12 @@ def test_an_endless_answer(kind, status):
 
 
 @BOTH
-def test_a_stopped_run_does_not_wait(kind):
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_stopped_run_does_not_wait(kind, streamed):
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
     with listening() as port, closing(made(kind, base(kind, port))) as backend, pytest.raises(BackendError) as caught:
-        backend.answer(ASKED, timeout_s=60, stop=stop)
+        ask(backend, streamed, 60, stop)
     assert caught.value.fault == "stopped"
 
 

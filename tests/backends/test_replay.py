@@ -40,18 +40,27 @@ class Scripted:
 
     def __init__(self, *said: Answer | BackendError) -> None:
         self.said = list(said)
+        self.stops: list[threading.Event | None] = []
         self.closed = False
 
     def answer(self, request: Request, *, timeout_s: float, stop: threading.Event | None = None) -> Answer:
         """The next thing, and at the end the last one again."""
+        self.stops.append(stop)
         said = self.said.pop(0) if len(self.said) > 1 else self.said[0]
         if isinstance(said, BackendError):
             raise said
         return said
 
-    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Callable[[str], None],
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """The same, in one piece."""
-        answer = self.answer(request, timeout_s=timeout_s)
+        answer = self.answer(request, timeout_s=timeout_s, stop=stop)
         on_text(answer.text)
         return answer
 
@@ -96,9 +105,9 @@ def test_what_is_recorded_comes_back(tmp_path):
 def test_a_stream_comes_back_in_pieces(tmp_path):
     path = tmp_path / "tape.jsonl"
     pieces: list[str] = []
-    recording = Recording(Scripted(FULL), path)
-    recording.stream(asked(), pieces.append, timeout_s=1)
-    assert pieces == [FULL.text]
+    scripted, stop = Scripted(FULL), threading.Event()
+    Recording(scripted, path).stream(asked(), pieces.append, timeout_s=1, stop=stop)
+    assert (pieces, scripted.stops) == ([FULL.text], [stop])
     pieces.clear()
     assert replay(path).stream(asked(), pieces.append, timeout_s=1) == FULL
     assert len(pieces) == 3

@@ -259,7 +259,7 @@ def test_no_such_host():
     problem = fault_at("http://no-such-host.invalid:1337/v1")
     assert problem.fault == "unreachable"
     assert problem.message == "there is no host called no-such-host.invalid"
-    assert problem.hint == "mend base_url in promptforge.yaml"
+    assert problem.hint == "mend base_url, or look whether the network is up"
 
 
 def test_something_else_listens():

@@ -10,6 +10,7 @@ from promptforge.bench.arms import arm_scores
 from promptforge.bench.compare import compare, compare_pairs
 from promptforge.bench.results import Arm, CaseRecord, Reply, Run, Score
 from promptforge.bench.stats import Pair
+from promptforge.bench.worth import Worth, worths
 
 BASE = Arm(model="coder", variant="base")
 ENRICHED = Arm(model="coder", variant="enriched")
@@ -199,6 +200,63 @@ def test_the_reader_is_never_better():
     assert found.verdict.word == "not shown"
     assert found.verdict.sentence == "35 of 40 answers can be found in the prompt (before: 5)."
     assert found.verdict.next_step == "run the same suite on a model"
+
+
+def test_the_reader_and_a_model_are_not_compared():
+    """What is found in a prompt and what a model answers are two things."""
+    run = scored([(0, 1)] * 20)
+    read = replace(run, id="r2", models={"coder": {"backend": "reader"}})
+    found = compared(run, read)
+    assert found.verdict.word == "not shown"
+    assert found.verdict.sentence == (
+        "One of the two is the reader, which is no model: the difference between them says nothing of either."
+    )
+    assert found.verdict.next_step == "compare two arms of one model, or two models"
+
+
+def test_no_number_of_cases_is_named_that_could_never_show_anything():
+    """Six must differ before any outcome is significant, however large the difference."""
+    assert compared(scored([(0, 1)] * 4)).verdict.next_step == "to see +1.00: about 6 pairs; you have 4"
+    assert compared(scored([(0, 1)] * 2 + [(1, 1)] * 2)).verdict.next_step == "to see +0.50: about 14 pairs; you have 4"
+
+
+# --- worth ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([(0, 1)] * 12, "buys score"),
+        ([(1, 0)] * 12, "costs score"),
+        ([(0, 1)] * 5 + [(1, 0)] * 4, "not shown to buy anything"),
+        ([(0, 1)] * 3, "too few cases differ without it to tell"),
+        ([(1, 1)] * 3, "buys nothing here: no score differs without it"),
+    ],
+)
+def test_what_a_section_is_worth_in_words(values, words):
+    """By the comparison of the prompt without it and the whole."""
+    without = replace(BASE, variant="without ports")
+    run = scored(values)
+    replies = tuple(replace(r, arm=without) if r.arm == BASE else r for r in run.replies)
+    run = replace(run, arms=(without, ENRICHED), replies=replies, section_tokens={"ports": 120.0})
+    found = compare(run, without, run, ENRICHED, draws=FEW)
+    (worth,) = worths(run, [found, compare(run, ENRICHED, run, without, draws=FEW)])
+    assert (worth.section, worth.model, worth.run, worth.tokens) == ("ports", "coder", "r1", 120.0)
+    assert (worth.words, worth.effect) == (words, found.overall)
+
+
+def test_what_a_section_is_worth_where_something_is_missing_or_a_reader_answered():
+    """Nothing is made of requests without an answer; and the reader finds, it does not score."""
+    without = replace(BASE, variant="without ports")
+    effect = compared(scored([(0, 1)] * 12)).overall
+    worth = Worth(section="ports", model="coder", run="r1", tokens=1.0, effect=None)
+    assert worth.words == "withheld: requests are unanswered"
+    assert replace(worth, effect=effect, reader=True).words == "more is found with it"
+    effect = compared(scored([(1, 0)] * 12)).overall
+    assert replace(worth, effect=effect, reader=True).words == "less is found with it"
+    run = scored([(0, 1)] * 2)
+    old = replace(without, revision="HEAD")
+    assert worths(replace(run, arms=(old, ENRICHED)), [replace(compared(run), before=str(old))]) == ()
 
 
 # --- states -----------------------------------------------------------------------------------------------------------

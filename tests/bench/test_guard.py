@@ -195,11 +195,13 @@ def test_a_guarded_backend_sends_nothing_that_is_barred(guard):
         identity = {"backend": "inner"}  # noqa: RUF012
 
         def answer(self, request: Request, *, timeout_s: float, stop: threading.Event | None = None) -> Answer:
-            sent.append(request)
+            sent.append((request, stop))
             return Answer(text="yes")
 
-        def stream(self, request: Request, on_text: Any, *, timeout_s: float) -> Answer:
-            return self.answer(request, timeout_s=timeout_s)
+        def stream(
+            self, request: Request, on_text: Any, *, timeout_s: float, stop: threading.Event | None = None
+        ) -> Answer:
+            return self.answer(request, timeout_s=timeout_s, stop=stop)
 
         def close(self) -> None:
             sent.append("closed")
@@ -207,12 +209,13 @@ def test_a_guarded_backend_sends_nothing_that_is_barred(guard):
     backend = Guarded(Inner(), lambda request: guard.find(texts_of(request)))
     fine, barred = (Request(system=text, messages=(("user", "x"),)) for text in ("hello", "Zoë's tablet"))
     assert (backend.name, backend.identity) == ("inner", {"backend": "inner"})
-    assert backend.answer(fine, timeout_s=1).text == "yes"
-    assert backend.stream(fine, str, timeout_s=1).text == "yes"
+    stop = threading.Event()
+    assert backend.answer(fine, timeout_s=1, stop=stop).text == "yes"
+    assert backend.stream(fine, str, timeout_s=1, stop=stop).text == "yes"
     for ask in (lambda: backend.answer(barred, timeout_s=1), lambda: backend.stream(barred, str, timeout_s=1)):
         with pytest.raises(BackendError, match="nothing was sent: devices/Zoë's tablet") as caught:
             ask()
         assert caught.value.fault == "barred"
         assert not caught.value.retryable
     backend.close()
-    assert sent == [fine, fine, "closed"]
+    assert sent == [(fine, stop), (fine, stop), "closed"]

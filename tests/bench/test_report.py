@@ -635,7 +635,7 @@ def test_json_has_everything_a_program_needs():
     run, comparisons, scores = judged(make_run(faults=False))
     data = json.loads(to_json(run, comparisons, scores))
     assert data["version"] == 1
-    assert set(data) == {"version", "run", "arms", "comparisons", "labels", "cases", "replies"}
+    assert set(data) == {"version", "run", "arms", "comparisons", "sections", "labels", "cases", "replies"}
     assert data["arms"][1]["name"] == "enriched · coder-14b"
     assert data["arms"][1]["score"]["overall"]["low"] == scores[1].overall.low
     assert data["arms"][1]["spent"]["requests"] == 122

@@ -107,6 +107,58 @@ cases:
     assert made.tier == "gold"
 
 
+def test_runtime_names_are_filled_in_wherever_an_answer_is_judged():
+    """An answer says "Mara", and no braces."""
+    case = cases(
+        """
+suite: s
+tools: [{name: greet}]
+cases:
+  - id: c
+    category: t
+    agents: windu
+    vars: {user_name: Mara}
+    ask: Who am I?
+    expect:
+      all: ["{{ user_name }}"]
+      tool: {name: greet, arguments: {whom: "{{ user_name }}"}}
+    judge: Does it greet {{ user_name }}?
+"""
+    )["c"]
+    named, called = case.checks
+    assert named.values == ("Mara",)
+    assert called.data["arguments"] == {"whom": "Mara"}
+    assert case.judge == "Does it greet Mara?"
+
+
+def test_an_agent_that_is_named_twice_is_asked_once():
+    """Its second answer would be the first one's twin, and weigh as much."""
+    made = cases(
+        "suite: s\ncases:\n  - {id: c, category: t, agents: [windu, yoda, windu], ask: A?, expect: {any: [x]}}\n"
+    )
+    assert made["c"].agents == ("windu", "yoda")
+    text = GENERATE % ("What is on {{ fact.port }} of {{ fact.host }}?", "")
+    generated = cases(text.replace("[windu]", "[windu, windu]"))
+    assert {case.agents for case in generated.values()} == {("windu",)}
+
+
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ("{all: [Metrics], none: [Metrics of the mini]}", []),
+        ("{all: [Metrics of the mini], none: [Metrics]}", []),  # a longer name of the same kind
+        ("{all: [a port, 9100], none: ['9,100']}", ["'all' wants '9100', but 'none' forbids '9,100'"]),
+        ("{any: [LEET, Pulse], none: [pulse]}", []),
+        ("{equals: LEET+1, none: [LEET]}", []),
+        ("{regex: LEET, none: [LEET]}", []),  # who knows what a pattern wants
+    ],
+)
+def test_what_is_wanted_and_forbidden_is_found_as_a_score_finds_it(expect, said):
+    """By value and by whole words, and not where another name is meant."""
+    text = f"suite: s\ncases:\n  - {{id: c, category: t, agents: windu, ask: A?, expect: {expect}}}\n"
+    assert [d.message for d in suites(text).diagnostics if d.code == "PF713"] == said
+
+
 def test_the_arguments_of_a_call_may_have_references():
     """At any depth; other values stay what they are."""
     text = """

@@ -1,6 +1,7 @@
 """bench, ask and history against real servers on loopback."""
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from backends.servers import Asked, Server, chunk, completion, response, serving, streaming
+from promptforge.backends import opening
+from promptforge.backends.compatible import Compatible
 
 SUITE = """
 suite: lab
@@ -178,16 +181,58 @@ def test_a_dry_run_sends_nothing(pf, lab):
     assert "up to $0.0022; what is cut off is asked for once more" in text.out
 
 
+def test_a_model_without_a_price_is_named(pf, lab):
+    """Whoever wants to know what a run costs is told what to write."""
+    with model() as server:
+        lab(server, cloud=f"{{backend: compatible, base_url: '{server.base_url}', model: c, tier: cloud}}")
+        text, found = pf("bench", "--dry-run").out, report(pf("bench", "--dry-run", "--format", "json"))
+    assert "at a cost that is not known: promptforge.yaml gives no price for cloud; what is cut off" in text
+    assert (found["usd"], found["unpriced"]) == (None, ["cloud"])
+
+
+def test_a_dry_run_needs_no_package(pf, lab, monkeypatch):
+    """Its plan is whole; that the run itself will need one is a note there, and an error when it is to be sent."""
+    cloud = "{backend: anthropic, model: claude-x, api_key: 'env:KEY', tier: cloud, price: {input: 1, output: 2}}"
+    with model() as server:
+        lab(server, cloud=cloud)
+        monkeypatch.setattr(opening, "find_spec", lambda name: None)
+        found = report(pf("bench", "--dry-run", "--format", "json"))
+        text, sent = pf("bench", "--dry-run"), pf("bench")
+        assert posts(server) == []
+    said = "the model 'cloud', which windu would ask, needs a package that is not installed"
+    assert found["by_model"] == {"local": 8, "cloud": 2}
+    assert found["usd"] > 0
+    assert text.code == 0
+    assert f"note: {said}: pip install 'promptforge[anthropic]'\n" in text.out
+    assert sent.code == 2
+    assert f"error: {said}\n  hint: pip install 'promptforge[anthropic]'; or ask others: --model NAME" in sent.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_what_a_plan_opened_is_closed_when_it_comes_to_nothing(pf, lab, monkeypatch, arguments):
+    """The connection to the first model, where the second one's recording is not there."""
+    closed = []
+    close = Compatible.close
+    monkeypatch.setattr(Compatible, "close", lambda self: (closed.append(self.identity["model"]), close(self)))
+    with model() as server:
+        lab(server, cloud="{backend: replay, model: no-such.jsonl, tier: cloud}")
+        outcome = pf("bench", *arguments)
+    assert outcome.code == 2
+    assert "no-such.jsonl" in outcome.err
+    assert closed == ["m"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--suite", "lap"], "no suite 'lap'"),
         (["--model", "cluod"], "no model 'cluod' in promptforge.yaml"),
         (["--variant", "enrich"], "no variant 'enrich'"),
-        (["--without", "prots"], "no agent that is asked has a section 'prots'"),
+        (["--without", "prots"], "no agent that is asked has a section 'prots'\n  hint: did you mean 'ports'?"),
+        (["--without", "zzz"], "no agent that is asked has a section 'zzz'\n  hint: known: few-shot, hosts, ports"),
         (["--category", "toplogy"], "no category 'toplogy' in lab"),
         (["--case", "nothing*"], "no case of lab is asked for"),
-        (["--against", "nonsense"], "not a git repository"),
+        (["--against", "nonsense"], "--against nonsense: git: not a git repository"),
     ],
 )
 def test_what_is_not_there_is_said(pf, lab, house, arguments, message):
@@ -241,8 +286,52 @@ def test_ablations(pf, lab):
         pf("bench", "--only", "few-shot", "--model", "local")
         assert any("Q: Who are you?" in body["messages"][0]["content"] for body in posts(server))
     explained = pf("explain", "yoda").out
-    assert "measured" in explained
-    assert "measured in the run" in explained
+    assert re.search(r"measured in the run \S+, on local, for all agents together\n", explained)
+    assert "which was not measured" not in explained
+    other = "; this agent is asked on cloud, which was not measured: promptforge bench --ablate\n"
+    assert f", on local, for all agents together{other}" in pf("explain", "windu").out
+    assert {
+        one["model"] for one in json.loads(pf("explain", "windu", "--format", "json").out)["measured"].values()
+    } == {"local"}
+
+
+def test_what_was_measured_on_an_agents_own_model_goes_before_a_later_run_on_another(pf, lab):
+    """The figures that `explain` shows are those of the model that the agent is asked on, where there are any."""
+    with model() as server:
+        lab(server, third=f"{{backend: compatible, base_url: '{server.base_url}', model: t, tier: local}}")
+        pf("bench", "--without", "ports", "--model", "third")
+        assert ", on third, for all agents together; this agent is asked on local" in pf("explain", "yoda").out
+        pf("bench", "--without", "ports")
+        assert ", with each agent on its own model, for all agents together\n" in pf("explain", "yoda").out
+        pf("bench", "--without", "ports", "--model", "local,third")
+        assert ", on local, for all agents together\n" in pf("explain", "yoda").out
+        pf("bench", "--without", "ports", "--model", "third")
+        assert ", on local, for all agents together\n" in pf("explain", "yoda").out
+        text = pf("bench", "--without", "ports", "--model", "local,third").out
+    assert re.search(r"section +tokens +score with it +95 % interval +on\b", text)
+    assert re.search(r"\nports +\d+ .* third ", text)
+
+
+@pytest.mark.parametrize("form", ["json", "markdown", "html"])
+def test_what_sections_are_worth_is_in_every_report(pf, lab, house, form):
+    """The table of the terminal, in the page and for programs."""
+    with model() as server:
+        lab(server)
+        pf("bench", "--ablate", "--model", "local")
+    out = pf("report", "--format", form, "--output", "-").out
+    if form == "json":
+        by_name = {one["section"]: one for one in json.loads(out)["sections"]}
+        assert set(by_name) == {"hosts", "ports", "few-shot"}
+        assert by_name["few-shot"]["says"] == "buys nothing here: no score differs without it"
+        assert by_name["ports"]["model"] == "local"
+        assert by_name["ports"]["tokens"] > 0
+        assert by_name["ports"]["effect"]["estimate"] > 0
+    else:
+        title = "What each section is worth"
+        assert title in out
+        part = out[out.index(title) :]
+        assert "few-shot" in part
+        assert "buys nothing here: no score differs without it" in part
 
 
 def test_two_revisions_are_compared_for_the_price_of_what_differs(pf, lab, house, repository):
@@ -476,6 +565,58 @@ def test_compare_and_history(pf, lab, tmp_path):
         before = len(posts(server))
         pf("bench")
         assert len(posts(server)) == before
+
+
+def test_of_several_suites_one_is_named(pf, lab, house):
+    """And where there is none, the way to one."""
+    with model() as server:
+        lab(server)
+        house.write("suites/other.yaml", SUITE.replace("suite: lab", "suite: other"))
+        several = pf("bench")
+        assert several.code == 2
+        assert "the project has several suites: lab, other\n  hint: name one: --suite NAME\n" in several.err
+        assert pf("bench", "--suite", "other", "--dry-run").code == 0
+        for name in ("lab", "other"):
+            (house / f"suites/{name}.yaml").unlink()
+        none = pf("bench").err
+    assert "the project has no suite\n  hint: write suites/house.yaml; `promptforge init DIR` makes a project" in none
+
+
+def test_runs_are_listed_with_what_they_lack(pf, lab):
+    """And an arm that a run does not have is said with the way to another run."""
+    with model() as server:
+        lab(server, cloud="{backend: openai, model: c, api_key: 'env:NOT_SET', tier: cloud}")
+        pf("bench", "--variant", "enriched")
+        assert re.search(r"  lab +4  enriched · own  1 unanswered\n", pf("history", "list").out)
+        missing = pf("compare", "base", "enriched")
+    assert missing.code == 2
+    assert (
+        "has no arm 'base'\n  hint: known: enriched; of another run: --run ID (promptforge history list)" in missing.err
+    )
+
+
+def test_a_section_that_prints_nothing_is_not_left_out(pf, lab, house):
+    """Nobody could miss it."""
+    with model() as server:
+        lab(server)
+        house.write("fewshot/house.yaml", "examples: []\n")
+        out = pf("bench", "--ablate", "--model", "local", "--dry-run", "--format", "json").out
+    assert json.loads(out)["arms"] == [
+        f"{name} · local" for name in ("base", "enriched", "without hosts", "without ports")
+    ]
+
+
+def test_what_ask_refuses(pf, lab):
+    """Each with what to do."""
+    with model() as server:
+        lab(server)
+        assert (
+            "the question is empty\n  hint: write one: promptforge ask yoda 'Who are you?'"
+            in pf("ask", "yoda", " ").err
+        )
+        named = pf("ask", "yoda", "Who?", "--var", "name=Mara")
+        assert "no runtime name 'name'\n  hint: declare it under runtime: in promptforge.yaml" in named.err
+        assert posts(server) == []
 
 
 def test_a_report_is_written(pf, lab, house):

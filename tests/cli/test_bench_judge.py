@@ -247,7 +247,7 @@ def test_the_reader_is_not_judged(pf, lab):
 
 
 def test_a_judge_that_fails_fails_nothing_else(pf, lab, house):
-    """The scores stand, the pair is unjudged, and the next run asks again."""
+    """The scores stand, the pair is unjudged, the exit code says that a backend failed, the next run asks again."""
 
     def reply(asked: Asked, connection: socket.socket) -> bool:
         connection.sendall(response({"error": "no"}, status=404))
@@ -260,10 +260,18 @@ def test_a_judge_that_fails_fails_nothing_else(pf, lab, house):
             "promptforge.yaml", text.replace(f"{server.base_url}', model: judge", f"{other.base_url}', model: judge")
         )
         outcome = pf("bench")
-        assert outcome.code == 0
-        assert "unjudged: 1" in outcome.out
+        assert outcome.code == 4
+        assert "unjudged: 1\n      1 × " in outcome.out
+        said = "the judge oracle did not answer for 1 of 1 pair: the scores stand, and the same command asks it again\n"
+        assert f"  {said}" in outcome.out
+        assert outcome.err.count("oracle") == 0
+        found = pf("bench", "--format", "json")
+        assert (found.code, found.err.splitlines()[-1] + "\n") == (4, said)
+        assert all(arm["score"]["overall"] is not None for arm in json.loads(found.out)["arms"])
         house.write("promptforge.yaml", text)
-        assert "of 1 pair better in 1" in pf("bench").out
+        again = pf("bench")
+        assert again.code == 0
+        assert "of 1 pair better in 1" in again.out
 
 
 def test_a_budget_that_ends_while_judging_leaves_the_scores(pf, lab):

@@ -138,7 +138,14 @@ class Backend(Protocol):
     def answer(self, request: Request, *, timeout_s: float, stop: threading.Event | None = None) -> Answer:
         """Send once; no retries here. Raises BackendError."""
 
-    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Callable[[str], None],
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """Send once, handing over the text as it comes; the answer is the whole. Raises BackendError."""
 
     def close(self) -> None:

@@ -46,6 +46,7 @@ class Compatible:
             raise no_answer(problem, Place(url=plain_url(self._base_url))) from problem
         parts = urlsplit(self._base_url)
         self._path, self._query = parts.path.rstrip("/"), parts.query
+        self._shown_url = plain_url(self._base_url)
         self._login = unquote(parts.netloc.rpartition("@")[0])
 
     @property
@@ -64,9 +65,16 @@ class Compatible:
                 return _streamed([body], place, watch, lambda text: None)
             return _whole(response, body, place, watch)
 
-    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Callable[[str], None],
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """Send once, handing over the text as it comes. A server that cannot stream answers all at once."""
-        watch = Watch(timeout_s=timeout_s, max_bytes=_STREAM_BYTES)
+        watch = Watch(timeout_s=timeout_s, stop=stop, max_bytes=_STREAM_BYTES)
         with self._post(request, watch, stream=True) as (response, place):
             start, pieces = _peek(response.pieces())
             if looks_like_events(start):
@@ -125,7 +133,7 @@ class Compatible:
             keys += [self._login, self._login.partition(":")[2]]
             headers["Authorization"] = f"Basic {base64.b64encode(self._login.encode()).decode('ascii')}"
         place = Place(
-            url=plain_url(self._base_url), model=self._model, key=self._key, keys=tuple(keys), timeout_s=timeout_s
+            url=self._shown_url, model=self._model, key=self._key, keys=tuple(keys), timeout_s=timeout_s
         )
         return place, headers
 

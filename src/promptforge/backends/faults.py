@@ -79,7 +79,13 @@ _NO_ANSWER: Sequence[tuple[type[BaseException], Fault, str, str, bool]] = (
     (ConnectTimeoutError, "unreachable", "{host} does not take the connection", "is it on, and in this network?", True),
     (ProxyError, "unreachable", "{said}", "mend HTTP_PROXY or HTTPS_PROXY, or name {host} in NO_PROXY", False),
     (ConnectionRefusedError, "unreachable", "nothing listens at {url}", "start the server, or mend base_url", False),
-    (socket.gaierror, "unreachable", "there is no host called {host}", "mend base_url in promptforge.yaml", False),
+    (
+        socket.gaierror,
+        "unreachable",
+        "there is no host called {host}",
+        "mend base_url, or look whether the network is up",
+        False,
+    ),
     (
         ssl.SSLCertVerificationError,
         "unreachable",

@@ -1,6 +1,5 @@
 """What a model behind an SDK is, whoever provides it; `openai` and `anthropic` say how each one speaks."""
 
-import importlib.util
 import json
 import sys
 import threading
@@ -17,7 +16,7 @@ from promptforge.backends.faults import Place, not_json
 from promptforge.backends.keys import plain_url, read_key
 from promptforge.backends.sdk import STREAM_BYTES, Give, as_json, exchange, plain
 from promptforge.backends.watch import Watch
-from promptforge.errors import ExtraMissingError, InputError
+from promptforge.errors import InputError
 from promptforge.model import Model
 
 __all__ = ["Provider"]
@@ -42,8 +41,6 @@ class Provider(ABC):
     """What a request is made of, and so not for `params`."""
 
     def __init__(self, model: Model, environ: Mapping[str, str]) -> None:
-        if importlib.util.find_spec(self.name) is None:
-            raise ExtraMissingError(f"the backend {self.name}", self.name)
         self._model = str(model.settings.get("model", ""))
         if not self._model:
             hint = f"write `model: …` below `{model.name}` in promptforge.yaml"
@@ -65,10 +62,18 @@ class Provider(ABC):
         place, client = self._prepare(request, timeout_s)
         return self._exchange(request, client, place, Watch(timeout_s=timeout_s, stop=stop), None)
 
-    def stream(self, request: Request, on_text: Give, *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Give,
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """Send once, handing over the text as it comes. Raises BackendError."""
         place, client = self._prepare(request, timeout_s)
-        return self._exchange(request, client, place, Watch(timeout_s=timeout_s, max_bytes=STREAM_BYTES), on_text)
+        watch = Watch(timeout_s=timeout_s, stop=stop, max_bytes=STREAM_BYTES)
+        return self._exchange(request, client, place, watch, on_text)
 
     def close(self) -> None:
         """Give back the connections."""

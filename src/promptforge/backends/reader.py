@@ -65,7 +65,14 @@ class Reader:
         text = _answer(index, request.messages[-1][1])
         return Answer(text=text, usage=Usage(), latency_s=time.perf_counter() - started, model=self.name)
 
-    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Callable[[str], None],
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """The same, handed over at once."""
         answer = self.answer(request, timeout_s=timeout_s)
         on_text(answer.text)

@@ -106,7 +106,14 @@ class Replay:
             raise _error_of(exchange.fault)
         return exchange.answer
 
-    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Callable[[str], None],
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """The answer as recorded, handed over word by word."""
         answer = self.answer(request, timeout_s=timeout_s)
         for word in re.findall(r"\s*\S+\s*?|\s+", answer.text):
@@ -265,10 +272,17 @@ class Recording:
         self._keep(request, {"answer": asdict(answer)})
         return answer
 
-    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Callable[[str], None],
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """Ask, and record the whole. Raises BackendError, and WriteError when it cannot be recorded."""
         with self._faults(request):
-            answer = self._backend.stream(request, on_text, timeout_s=timeout_s)
+            answer = self._backend.stream(request, on_text, timeout_s=timeout_s, stop=stop)
         self._keep(request, {"answer": asdict(answer)})
         return answer
 

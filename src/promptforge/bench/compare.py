@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from promptforge.bench.arms import FULL, Side, order_of
 from promptforge.bench.results import Arm, CaseRecord, Comparison, Effect, Flip, Reply, Run, Verdict
 from promptforge.bench.stats import DRAWS, Pair, categories, mcnemar, overall, tiers
-from promptforge.bench.verdicts import found_by_reader, identical, judged, nothing_paired, withheld
+from promptforge.bench.verdicts import found_by_reader, identical, judged, nothing_paired, reader_and_model, withheld
 
-__all__ = ["compare", "compare_pairs"]
+__all__ = ["Paired", "compare", "compare_pairs", "paired"]
 
 _SAME = 1e-12
 
@@ -76,6 +76,36 @@ def compare_pairs(
         verdict=nothing_paired(len(unpaired))
         if whole is None
         else judged(whole, before, after, categories=by_category, broke=broke, mcnemar=exact),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """What a comparison rests on: for those who judge it by rules of their own."""
+
+    pairs: tuple[Pair, ...]
+    """The cases that count and that both arms answered."""
+    unpaired: tuple[str, ...]
+    unanswered: tuple[str, ...]
+    open_requests: int
+    """Unanswered, of cases that count."""
+    requests: int
+    """Of cases that count, answered or not."""
+    same_answers: bool
+    """Whether all answers of both arms are the same, word for word."""
+
+
+def paired(run_a: Run, arm_a: Arm, run_b: Run, arm_b: Arm) -> Paired:
+    """The cases of two arms in pairs, and what could not be paired. The runs may be one."""
+    a, b = Side.of(run_a, arm_a), Side.of(run_b, arm_b)
+    joined = _join(a, b)
+    return Paired(
+        pairs=tuple(joined.pairs),
+        unpaired=tuple(joined.unpaired),
+        unanswered=tuple(joined.unanswered),
+        open_requests=joined.open_requests,
+        requests=joined.requests,
+        same_answers=bool(joined.pairs) and _identical(joined, a, b) is not None,
     )
 
 
@@ -227,7 +257,9 @@ def _verdict(
         return withheld(joined.open_requests, joined.requests)
     if whole is None:
         return nothing_paired(len(joined.unpaired))
-    if a.reader or b.reader:
+    if a.reader != b.reader:
+        return reader_and_model()
+    if a.reader:
         before, after = (sum(value >= FULL for value in values) for values in _both(joined.pairs))
         return found_by_reader(before, after, len(joined.pairs))
     # The same answers may score otherwise: two revisions are judged each by the facts of its own day.

@@ -73,6 +73,7 @@ def to_json(
         },
         "arms": [_arm(found, arm) for arm in run.arms],
         "comparisons": [_plain(comparison) for comparison in comparisons],
+        "sections": [{**_plain(one), "says": one.words} for one in found.worths],
         "labels": {label: {str(arm): n for arm, n in counts.items()} for label, counts in found.labels.items()},
         "cases": [_case(found, case) for case in run.cases],
     }
@@ -149,6 +150,7 @@ def to_markdown(
         parts += _compared(found, comparison, named=len(comparisons) > 1)
     if not comparisons:
         parts += _single(found)
+    parts.append(_sections(found))
     parts += [_bill(found), f"<sub>run {_code(found.say(run.id))} · {_code(found.say(run.command))}</sub>"]
     return _fitted([part for part in parts if part])
 
@@ -219,6 +221,21 @@ def _row(name: str, effect: Effect, reader: bool) -> str:
         reading(effect, reader=reader),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _sections(found: Findings) -> str:
+    """What each section costs and buys, where the run left some out."""
+    if not found.worths:
+        return ""
+    head = "| section | model | tokens | score with it | 95 % interval | |\n|---|---|--:|--:|--:|---|"
+    rows = []
+    for one in found.worths:
+        effect = one.effect
+        spread = interval(effect.low, effect.high, differences=True) if effect is not None and effect.differing else ""
+        difference = signed(effect.estimate) if effect is not None else ""
+        cells = (_escaped(one.section), _escaped(one.model), f"{one.tokens:,.0f}", difference, spread, one.words)
+        rows.append(f"| {' | '.join(cells)} |")
+    return f"<details><summary>What each section is worth</summary>\n\n{head}\n{chr(10).join(rows)}\n\n</details>"
 
 
 def _single(found: Findings) -> list[str]:

@@ -130,10 +130,17 @@ class Guarded:
         self._check(request)
         return self._backend.answer(request, timeout_s=timeout_s, stop=stop)
 
-    def stream(self, request: Request, on_text: Callable[[str], None], *, timeout_s: float) -> Answer:
+    def stream(
+        self,
+        request: Request,
+        on_text: Callable[[str], None],
+        *,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """The same, as it comes."""
         self._check(request)
-        return self._backend.stream(request, on_text, timeout_s=timeout_s)
+        return self._backend.stream(request, on_text, timeout_s=timeout_s, stop=stop)
 
     def close(self) -> None:
         """Give back the backend's connections."""

@@ -8,6 +8,7 @@ from typing import Any
 from promptforge.backends.base import Request
 from promptforge.bench.cases import Case
 from promptforge.bench.results import Arm
+from promptforge.bench.texts import filled_in
 from promptforge.files import digest_of
 
 __all__ = ["Job", "identity_of", "in_order", "request_for", "with_limit_doubled"]
@@ -47,11 +48,8 @@ def request_for(
     turns = [*messages, *case.messages]
     if seeded:
         params = {**params, "seed": int(params.get("seed", 0)) + repeat}
-    for name, value in case.vars.items():
-        blank = f"{{{{ {name} }}}}"
-        system = system.replace(blank, value)
-        turns = [(role, text.replace(blank, value)) for role, text in turns]
-    return Request(system=system, messages=tuple(turns), tools=case.tools, params=params)
+    filled = tuple((role, filled_in(text, case.vars)) for role, text in turns)
+    return Request(system=filled_in(system, case.vars), messages=filled, tools=case.tools, params=params)
 
 
 def identity_of(request: Request, server: Mapping[str, str], repeat: int) -> str:

@@ -8,6 +8,7 @@ from promptforge.backends.base import Answer
 from promptforge.bench.cases import Tier
 
 __all__ = [
+    "OWN",
     "Arm",
     "ArmScores",
     "CaseRecord",
@@ -57,6 +58,10 @@ class Score:
     """The vetoes that the answer broke, in words."""
     made_up: tuple[str, ...] = ()
     """Identifiers in the answer that stand in no fact, nor in the question."""
+
+
+OWN = "own"
+"""The model of an arm in which every agent is asked on its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -348,7 +348,9 @@ class _Line:
         answered, refused, retry_after_s = True, False, None
         try:
             if self.target.streamed:
-                return self.target.backend.stream(request, _unheard, timeout_s=self.target.timeout_s)
+                return self.target.backend.stream(
+                    request, _unheard, timeout_s=self.target.timeout_s, stop=sender.stop
+                )
             return self.target.backend.answer(request, timeout_s=self.target.timeout_s, stop=sender.stop)
         except BackendError as problem:
             if sender.stop.is_set():

@@ -15,6 +15,7 @@ __all__ = [
     "judged",
     "nothing_paired",
     "p_words",
+    "reader_and_model",
     "signed",
     "withheld",
 ]
@@ -109,6 +110,15 @@ def found_by_reader(before: int, after: int, cases: int) -> Verdict:
     )
 
 
+def reader_and_model() -> Verdict:
+    """One side is the reader and the other a model: what is found and what is answered are two things."""
+    return Verdict(
+        word="not shown",
+        sentence="One of the two is the reader, which is no model: the difference between them says nothing of either.",
+        next_step="compare two arms of one model, or two models",
+    )
+
+
 def judged(
     effect: Effect,
     before: str,
@@ -187,7 +197,9 @@ def _next_step(effect: Effect, broke: Sequence[Flip]) -> str:
         return "the arms do as well on every case: ask harder ones"
     if needed is None:
         return f"no number of cases shows {signed(gain, 2)} while so few differ: ask harder ones"
-    return f"to see {signed(gain, 2)}: {about(needed)} pairs; you have {effect.cases:,}"
+    # However large the difference: so many clusters must differ before any outcome could show it.
+    least = math.ceil(fewest() * effect.cases / effect.differing)
+    return f"to see {signed(gain, 2)}: {about(max(needed, least))} pairs; you have {effect.cases:,}"
 
 
 def _count(number: int, word: str) -> str:

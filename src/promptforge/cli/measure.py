@@ -2,24 +2,24 @@
 
 import os
 import shlex
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from promptforge.cli.options import find_project, format_option, today
-from promptforge.errors import UsageError
+from promptforge.cli.running import interrupts, shown
+from promptforge.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from promptforge.bench.results import Comparison, Run
-    from promptforge.bench.run import Progress
     from promptforge.store import Store
-    from promptforge.workbench.planning import Asked, Plan, Revision
+    from promptforge.workbench.planning import Plan
+    from promptforge.workbench.scope import Asked, Revision
 
 __all__ = ["ask", "bench", "history"]
 
@@ -74,7 +74,7 @@ def bench(
     """Ask a suite's questions with the base and with the enriched prompt, and say which is better and how sure that is.
 
     Answers are kept as they come: the same command goes on where it was stopped, and asks only what changed.
-    Exit codes: 1 a verdict says no, 3 a budget ran out, 4 a backend failed, 130 interrupted.
+    Exit codes: 1 a verdict says no, 3 a budget ran out, 4 a backend failed (the judge's too), 130 interrupted.
     """
     from promptforge.workbench.bench import bench as run_bench
     from promptforge.workbench.bench import open_store
@@ -85,7 +85,10 @@ def bench(
     revisions = _revisions(root, against)
     if revisions is None:
         return 1
-    with open_store(root) as store, closing(plan(root, revisions, asked, store, os.environ)) as planned:
+    with (
+        open_store(root) as store,
+        closing(plan(root, revisions, asked, store, os.environ, sending=not dry_run)) as planned,
+    ):
         if against is not None and not planned.jobs:
             return _show_nothing(against, form)
         if dry_run:
@@ -93,7 +96,10 @@ def bench(
         if planned.estimate.over and not yes:
             raise UsageError(planned.estimate.over, hint="look with --dry-run; go on with --yes")
         run = _run(planned if yes else _limited(planned), store, run_bench)
-    return _show_run(root, run, planned, against, form, fail_on)
+    models = revisions[-1].build.project.config.models.values()
+    return _show_run(
+        run, planned, form, fail_on, reader=next((model.name for model in models if model.backend == "reader"), "")
+    )
 
 
 def _show_nothing(against: str, form: str) -> int:
@@ -123,7 +129,7 @@ def _limited(planned: "Plan") -> "Plan":
 def _asked(options: dict[str, Any], *, against: bool) -> "Asked":
     """The options in the terms of a run."""
     from promptforge.bench.run import Limits
-    from promptforge.workbench.planning import Asked
+    from promptforge.workbench.scope import Asked
 
     variants, without, only = (options.pop(name) for name in ("variants", "without", "only"))
     ablations = [f"without {name}" for name in without] + [f"only {name}" for name in only]
@@ -150,10 +156,14 @@ def _revisions(root: Path, against: str | None) -> "list[Revision] | None":
     from promptforge.console.terminal import painter, plural, status
     from promptforge.files import read_revision
     from promptforge.source import errors
-    from promptforge.workbench.planning import Revision
+    from promptforge.workbench.scope import Revision
     from promptforge.workbench.suites import judge_suites, load_suites
 
-    trees = [(against, read_revision(root, against))] if against is not None else []
+    try:
+        trees = [(against, read_revision(root, against))] if against is not None else []
+    except InputError as problem:  # of which some say that two folders could be compared as well: not here
+        hint = "name a git revision that holds the project: --against HEAD, --against origin/main"
+        raise InputError(f"--against {against}: {problem.message}", hint=hint) from problem
     made = []
     for name, tree in [*trees, ("", read_project(root))]:
         build = compile_project(tree, today=today())
@@ -190,65 +200,25 @@ def _run(planned: "Plan", store: "Store", run_bench: "Callable[..., Run]") -> "R
     progress = Progress()
     stop = threading.Event()
     status(opening(planned))
-    with _interrupts(stop), _shown(progress):
+    with interrupts(stop), shown(progress):
         return run_bench(planned, store, stop=stop, progress=progress)
 
 
-@contextmanager
-def _interrupts(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C, or a SIGTERM, ends the run with what there is; the second one ends the process."""
-
-    def first(*_: object) -> None:
-        stop.set()
-        for kind in kinds:
-            signal.signal(kind, signal.default_int_handler)
-
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(kind, first) for kind in kinds]
-    try:
-        yield
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
-
-
-@contextmanager
-def _shown(progress: "Progress") -> Iterator[None]:
-    """A line that says how far it is, on a terminal."""
-    from promptforge.console.bench import progress_line
-
-    if not sys.stderr or not sys.stderr.isatty():
-        yield
-        return
-    over = threading.Event()
-
-    def show() -> None:
-        while not over.wait(0.2):
-            sys.stderr.write(f"\r\x1b[2K{progress_line(progress)}")
-            sys.stderr.flush()
-
-    shower = threading.Thread(target=show, daemon=True)
-    shower.start()
-    try:
-        yield
-    finally:
-        over.set()
-        shower.join()
-        sys.stderr.write("\r\x1b[2K")
-
-
-def _show_run(root: Path, run: "Run", planned: "Plan", against: str | None, form: str, fail_on: str) -> int:
+def _show_run(run: "Run", planned: "Plan", form: str, fail_on: str, *, reader: str) -> int:
     from promptforge.console.bench import run_text
-    from promptforge.console.terminal import painter, print_text
+    from promptforge.console.judged import silent_judge
+    from promptforge.console.terminal import painter, print_text, status
     from promptforge.workbench.judged import judged
 
     found = judged(run)
     if form == "text":
-        print_text(run_text(run, found, planned.estimate, painter()))
+        print_text(run_text(run, found, planned.estimate, painter(), reader=reader))
     else:
         from promptforge.workbench.reporting import report_text
 
         print_text(report_text(run, form, include_private=True))
+        if silent := silent_judge(run):
+            status(silent)
     return exit_code(run, found.comparisons, fail_on)
 
 
@@ -262,7 +232,10 @@ def exit_code(run: "Run", comparisons: "tuple[Comparison, ...]", fail_on: str) -
         return 1  # it is the suite that says no
     words = {comparison.verdict.word for comparison in comparisons}
     says_no = {"worse": {"worse"}, "inconclusive": {"worse", "not shown", "identical", "withheld"}, "never": set[str]()}
-    return 1 if words & says_no[fail_on] else 0
+    if words & says_no[fail_on]:
+        return 1
+    # The judge is apart: it withholds nothing, so a verdict that says no goes first.
+    return 4 if any(one.fault == "failed" for one in run.judgements) else 0
 
 
 # --- ask ------------------------------------------------------------------------------------------------------------

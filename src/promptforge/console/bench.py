@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from promptforge.bench.results import Run
 from promptforge.bench.run import Progress
 from promptforge.bench.verdicts import signed
-from promptforge.console.compare import arms_text, comparison_text
+from promptforge.bench.worth import WITHOUT, Worth
+from promptforge.console.compare import arms_text, by_reason, comparison_text
 from promptforge.console.judged import judgements_text
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.store import RunHead
-from promptforge.workbench.ablation import Worth
 from promptforge.workbench.judged import Judged
 from promptforge.workbench.planning import Estimate, Plan
 
@@ -49,7 +49,8 @@ def plan_text(plan: Plan) -> str:
     rows = [(f"  {model}", f"{count:,}", "requests") for model, count in estimate.by_model.items()]
     lines += columns(rows, right=(1,)).split("\n") if rows else []
     tokens = f"{estimate.input_tokens:,} tokens in, up to {estimate.output_tokens:,} out"
-    lines.append(f"{tokens}, {_dollars(estimate.usd)}; what is cut off is asked for once more, with twice the room")
+    dollars = _dollars(estimate.usd, estimate.unpriced)
+    lines.append(f"{tokens}, {dollars}; what is cut off is asked for once more, with twice the room")
     lines += _judging(plan)
     lines += [f"note: {note}" for note in plan.notes]
     if estimate.over:
@@ -57,9 +58,9 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _dollars(usd: float | None) -> str:
+def _dollars(usd: float | None, unpriced: Sequence[str]) -> str:
     if usd is None:
-        return "at a cost that is not known: a model has no price in promptforge.yaml"
+        return f"at a cost that is not known: promptforge.yaml gives no price for {', '.join(unpriced)}"
     if not usd:
         return "free"
     return f"up to ${usd:.2f}" if usd >= 1 else f"up to ${math.ceil(usd * 1e4) / 1e4:.4f}"
@@ -69,7 +70,7 @@ def _judging(plan: Plan) -> "Iterator[str]":
     judging = plan.estimate.judging
     if plan.judge is not None and (judging.requests or judging.inherited):
         known = f", {judging.inherited:,} inherited" if judging.inherited else ""
-        most = f"at most {plural(judging.requests, 'request')}{known}, {_dollars(judging.usd)}"
+        most = f"at most {plural(judging.requests, 'request')}{known}, {_dollars(judging.usd, [plan.judge.model.name])}"
         yield f"judged by {plan.judge.model.name}, apart: {most}"
 
 
@@ -89,6 +90,7 @@ def plan_json(plan: Plan) -> dict[str, object]:
         "input_tokens": estimate.input_tokens,
         "output_tokens": estimate.output_tokens,
         "usd": estimate.usd,
+        "unpriced": list(estimate.unpriced),
         "judge": _judging_json(plan),
         "over": estimate.over,
         "notes": list(plan.notes),
@@ -123,19 +125,26 @@ def progress_line(progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def run_text(run: Run, found: Judged, estimate: Estimate, paint: Painter) -> str:
-    """What came of a run: what is unanswered above all scores, then the arms, then the comparisons."""
+def run_text(run: Run, found: Judged, estimate: Estimate, paint: Painter, *, reader: str = "") -> str:
+    """What came of a run: what is unanswered above all scores, then the arms, then the comparisons.
+
+    `reader` is the name of a model that needs no server: whoever got no answer at all is told of it.
+    """
     lines = [f"{run.suite}: {plural(len(run.cases), 'case')}; {_sent(run, estimate)}"]
     lines += _unanswered(run, paint)
+    silent = not any(reply.answer for reply in run.replies)
+    if silent and reader and not run.stopped:
+        lines.append(f"without any model: `promptforge bench --model {reader}` says what can be found in the prompts")
     lines += [f"note: {note}" for note in run.notes]
     lines += _barred(run)
     # Who is unanswered is said above, and with each comparison.
     lines += ["", arms_text([replace(arm, unanswered=()) for arm in found.scores], paint)]
     if found.worths:
         lines += ["", worths_text(found.worths, paint)]
-    shown = [c for c in found.comparisons if not (found.worths and c.before.startswith("without "))]
+    shown = [c for c in found.comparisons if not (found.worths and c.before.startswith(WITHOUT))]
     for comparison in shown:
-        lines += ["", comparison_text(comparison, paint)]
+        # Where nobody answered, what is said at the top is all there is to say of it.
+        lines += ["", comparison_text(replace(comparison, unanswered=()) if silent else comparison, paint)]
     lines += judgements_text(run, paint)
     lines += ["", f"run {run.id}; its page: promptforge report"]
     return "\n".join(lines)
@@ -143,12 +152,14 @@ def run_text(run: Run, found: Judged, estimate: Estimate, paint: Painter) -> str
 
 def worths_text(found: Sequence[Worth], paint: Painter) -> str:
     """What each section costs and buys."""
-    rows = [("section", "tokens", "score with it", "95 % interval", "")]
+    several = len({one.model for one in found}) > 1
+    rows = [("section", "tokens", "score with it", "95 % interval", *(["on"] if several else []), "")]
     for one in found:
         effect = one.effect
         interval = f"{signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect and effect.differing else ""
         difference = signed(effect.estimate) if effect else ""
-        rows.append((one.section, f"{one.tokens:,.0f}", difference, interval, one.words))
+        on = [one.model] if several else []
+        rows.append((one.section, f"{one.tokens:,.0f}", difference, interval, *on, one.words))
     head, *body = columns(rows, right=(1, 2)).split("\n")
     return "\n".join([paint(head, "bold"), *body])
 
@@ -175,9 +186,8 @@ def _unanswered(run: Run, paint: Painter) -> "Iterator[str]":
         yield paint(f"cut short: {run.stopped}; the same command goes on from here", "red", "bold")
     if missing:
         yield paint(f"unanswered: {plural(len(missing), 'request')}; no score is made of them", "red", "bold")
-        reasons = Counter(reply.message for reply in missing.values())
-        for message, count in reasons.most_common(_FEW):
-            yield paint(f"  {count:,} × {message}", "red")
+        for why, requests in by_reason((identity, reply.message) for identity, reply in missing.items())[:_FEW]:
+            yield paint(f"  {len(requests):,} × {why}", "red")
 
 
 def _barred(run: Run) -> "Iterator[str]":
@@ -195,9 +205,15 @@ def runs_text(runs: Sequence[RunHead]) -> str:
     rows = [("run", "suite", "cases", "arms", "")]
     for run in runs:
         arms = ", ".join(run.head.get("arms", ()))
-        stopped = str(run.head.get("stopped", ""))
-        rows.append((run.id, run.suite, str(run.head.get("cases", "")), arms, stopped))
+        rows.append((run.id, run.suite, str(run.head.get("cases", "")), arms, _left(run)))
     return columns(rows, right=(2,))
+
+
+def _left(run: RunHead) -> str:
+    """What a run lacks: why it was cut short, or how many requests have no answer."""
+    states = run.head.get("states", {})
+    missing = states.get("failed", 0) + states.get("timed_out", 0)
+    return str(run.head.get("stopped", "")) or (f"{missing:,} unanswered" if missing else "")
 
 
 def runs_json(runs: Sequence[RunHead]) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Two arms side by side, as text, JSON and Markdown; and what single arms scored."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from promptforge.bench.comparefiles import CategoryComparison
@@ -11,6 +11,7 @@ from promptforge.console.terminal import Painter, columns, plural
 __all__ = [
     "arms_json",
     "arms_text",
+    "by_reason",
     "categories_json",
     "categories_markdown",
     "categories_text",
@@ -25,6 +26,8 @@ _GROUPS, _EXAMPLES = 5, 2
 """So many reasons for what is unanswered, and so many requests of each."""
 _WIDE = 160
 """Characters of a line that tells of them."""
+_NOT_SENT = "not sent: "
+"""How the reason begins of what was not sent because of it."""
 _SIDE_BY_SIDE = 3
 """Arms beyond this many stand below each other: a table of more columns fits no terminal."""
 _COLOURS = {"better": "green", "worse": "red", "not shown": "yellow", "identical": "yellow", "withheld": "red"}
@@ -112,13 +115,23 @@ def _flip(flip: Flip) -> tuple[str, ...]:
     return flip.case, flip.category, f"{flip.before:.2f} → {flip.after:.2f}", label
 
 
+def by_reason(unanswered: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """(request, why) -> the requests of each reason, the most frequent first.
+
+    What was not sent because of what befell another request is with it.
+    """
+    groups: dict[str, list[str]] = {}
+    for request, why in unanswered:
+        groups.setdefault(why, []).append(request)
+    for why in [why for why in groups if why.removeprefix(_NOT_SENT) != why and why.removeprefix(_NOT_SENT) in groups]:
+        groups[why.removeprefix(_NOT_SENT)] += groups.pop(why)
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
 def _grouped(texts: Sequence[str]) -> Iterator[str]:
     """What is unanswered, by its reason, the most frequent first: a server that is down says the same of all."""
-    groups: dict[str, list[str]] = {}
-    for text in texts:
-        request, _, why = text.partition(": ")
-        groups.setdefault(why, []).append(request)
-    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    requests_and_reasons = (text.partition(": ")[::2] for text in texts)
+    ordered = by_reason(requests_and_reasons)
     for why, requests in ordered[:_GROUPS]:
         yield _cut(f"  {len(requests):,} × {why or 'no reason is known'}")
         yield from (_cut(f"    {request}") for request in requests[:_EXAMPLES])

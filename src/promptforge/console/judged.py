@@ -7,7 +7,7 @@ from itertools import groupby
 from promptforge.bench.results import Judgement, Run
 from promptforge.console.terminal import Painter, plural
 
-__all__ = ["judgements_text"]
+__all__ = ["judgements_text", "silent_judge"]
 
 _FEW = 3
 
@@ -24,7 +24,18 @@ def judgements_text(run: Run, paint: Painter) -> list[str]:
         lines.append(f"  the judge cost ${spent:.4f}")
     if run.judge_stopped:
         lines.append(f"  cut short: {run.judge_stopped}; the same command goes on from here")
+    if silent := silent_judge(run):
+        lines.append(f"  {silent}")
     return lines
+
+
+def silent_judge(run: Run) -> str:
+    """What is to be said where the judge itself could not answer, or nothing."""
+    failed = sum(one.fault == "failed" for one in run.judgements)
+    if not failed:
+        return ""
+    pairs = f"{failed} of {plural(len(run.judgements), 'pair')}"
+    return f"the judge {run.judge} did not answer for {pairs}: the scores stand, and the same command asks it again"
 
 
 def _pair(judgements: Sequence[Judgement]) -> Iterator[str]:

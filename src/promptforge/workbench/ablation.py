@@ -1,44 +1,18 @@
 """The measured prompt: what each section costs in tokens, and what is lost without it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from promptforge.bench.compare import compare
-from promptforge.bench.results import Arm, Effect, Run
+from promptforge.bench.results import OWN, Comparison, Run
+from promptforge.bench.worth import WITHOUT, Worth, worths
 from promptforge.store import Store
 from promptforge.tokens import TokenizerError, load_tokenizer
 from promptforge.workbench.explain import sections_of
 from promptforge.workbench.finding import read
 from promptforge.workbench.variants import Compiled, section_name
 
-__all__ = ["Worth", "latest_worths", "section_tokens", "worths"]
-
-_WITHOUT = "without "
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worth:
-    """What a section costs and what it buys."""
-
-    section: str
-    model: str
-    run: str
-    tokens: float
-    """A prompt, on average over the agents that have it."""
-    effect: Effect | None
-    """The score with it minus the score without it; None where requests are unanswered."""
-
-    @property
-    def words(self) -> str:
-        """What the numbers say."""
-        if self.effect is None:
-            return "withheld: requests are unanswered"
-        if not self.effect.differing:
-            return "buys nothing here: no score differs without it"
-        if not self.effect.shown:
-            return "not shown to buy anything"
-        return "buys score" if self.effect.estimate > 0 else "costs score"
+__all__ = ["latest_worths", "section_tokens"]
 
 
 def section_tokens(compiled: Iterable[Compiled], root: Path) -> dict[str, float]:
@@ -61,28 +35,30 @@ def section_tokens(compiled: Iterable[Compiled], root: Path) -> dict[str, float]
     return {name: sum(counts) / len(counts) for name, counts in found.items()}
 
 
-def worths(run: Run) -> tuple[Worth, ...]:
-    """What each section is worth, as far as a run without it shows: the most expensive first."""
+def latest_worths(store: Store, model: str = "") -> Mapping[str, Worth]:
+    """By section, what the latest run that left sections out says; nothing where there was none.
+
+    With `model` it is the latest run that did so on this model, or with each agent on its own; else any run will do,
+    and each Worth says on which model it was measured.
+    """
+    heads = [head for head in store.runs() if any(WITHOUT in arm for arm in head.head.get("arms", ()))]
+    of_it = (head for head in heads if any(_is_of(arm, model) for arm in head.head["arms"]))
+    head = next(of_it, None) or next(iter(heads), None)
+    if head is None:
+        return {}
+    found = worths(run := read(store, head.id), _comparisons(run))
+    own = [one for one in found if one.model in (model, OWN)]
+    return {one.section: one for one in own or found}
+
+
+def _is_of(arm: str, model: str) -> bool:
+    """Whether it is the name of an arm that leaves a section out, on this model."""
+    return arm.startswith(WITHOUT) and arm.endswith((f" · {model}", f" · {OWN}"))
+
+
+def _comparisons(run: Run) -> Iterator[Comparison]:
+    """Each section's absence with the whole prompt."""
     arms = {(arm.model, arm.variant): arm for arm in run.arms if not arm.revision}
-    made = [
-        _worth(run, arm, arms[arm.model, "enriched"])
-        for arm in arms.values()
-        if arm.variant.startswith(_WITHOUT) and (arm.model, "enriched") in arms
-    ]
-    return tuple(sorted(made, key=lambda one: (one.model, -one.tokens, one.section)))
-
-
-def _worth(run: Run, without: Arm, enriched: Arm) -> Worth:
-    name = without.variant.removeprefix(_WITHOUT)
-    found = compare(run, without, run, enriched)
-    return Worth(
-        section=name, model=enriched.model, run=run.id, tokens=run.section_tokens.get(name, 0.0), effect=found.overall
-    )
-
-
-def latest_worths(store: Store) -> Mapping[str, Worth]:
-    """By section, what the latest run that left sections out says; nothing where there was none."""
-    for head in store.runs():
-        if any(_WITHOUT in arm for arm in head.head.get("arms", ())):
-            return {one.section: one for one in worths(read(store, head.id))}
-    return {}
+    for arm in arms.values():
+        if arm.variant.startswith(WITHOUT) and (arm.model, "enriched") in arms:
+            yield compare(run, arm, run, arms[arm.model, "enriched"])

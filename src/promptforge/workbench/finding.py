@@ -32,7 +32,8 @@ def arm_of(run: Run, name: str, model: str = "") -> Arm:
     found = [arm for arm in arms if name in (arm.variant, arm.revision, str(arm))] if name else _usual(arms)
     if not found:
         known = {arm.variant for arm in arms} | {arm.revision for arm in arms if arm.revision}
-        raise InputError(f"the run {run.id} has no arm '{name}'", hint=did_you_mean(name, known))
+        hint = f"{did_you_mean(name, known)}; of another run: --run ID (promptforge history list)"
+        raise InputError(f"the run {run.id} has no arm '{name}'", hint=hint)
     if len(found) > 1:
         raise InputError(
             f"the run {run.id} has several arms '{name or found[0].variant}'",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from promptforge.bench.arms import arm_scores
 from promptforge.bench.compare import compare
 from promptforge.bench.results import Arm, ArmScores, Comparison, Run
-from promptforge.workbench.ablation import Worth, worths
+from promptforge.bench.worth import Worth, worths
 
 __all__ = ["Judged", "judged", "pairs_of"]
 
@@ -23,10 +23,11 @@ class Judged:
 
 def judged(run: Run) -> Judged:
     """The scores of each arm, and each pair of arms that belong together compared."""
+    comparisons = tuple(compare(run, before, run, after) for before, after in pairs_of(run.arms))
     return Judged(
         scores=tuple(arm_scores(run, arm) for arm in run.arms),
-        comparisons=tuple(compare(run, before, run, after) for before, after in pairs_of(run.arms)),
-        worths=worths(run),
+        comparisons=comparisons,
+        worths=worths(run, comparisons),
     )
 
 

@@ -273,7 +273,8 @@ def _judgement(pair: _Pair, what: _What, outcomes: Mapping[str, Outcome]) -> Jud
     if one.answer is None or two.answer is None:
         silent = one if one.answer is None else two
         fault = "barred" if silent.fault == "barred" else "failed"
-        return replace(blank, fault=fault, why=silent.message)  # type: ignore[arg-type]
+        why = f"{silent.message} ({silent.hint})" if silent.hint else silent.message
+        return replace(blank, fault=fault, why=why)  # type: ignore[arg-type]
     costs = (one.cost_usd, two.cost_usd)
     blank = replace(
         blank, cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs), inherited=one.inherited

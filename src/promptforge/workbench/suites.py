@@ -1,6 +1,6 @@
 """The suites of a project: read against what the compiler makes of its knowledge, and judged as `check` does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from promptforge.bench.cases import Case, Suite
@@ -12,12 +12,13 @@ from promptforge.compiler.choose import Chooser
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.where import conditions
 from promptforge.document import Document
+from promptforge.errors import UsageError
 from promptforge.files import CONFIG
-from promptforge.source import Diagnostic, ordered
+from promptforge.source import Diagnostic, did_you_mean, ordered
 from promptforge.text import Renderer
 from promptforge.yamlio import parse
 
-__all__ = ["Suites", "agent_names", "judge_suites", "load_suites", "settled"]
+__all__ = ["Suites", "agent_names", "judge_suites", "load_suites", "settled", "suite_named", "together"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,19 @@ def load_suites(build: Build, *, thorough: bool = False) -> Suites:
         kept[suite.name] = replace(suite, cases=cases)
     said = settled(build, documents, found, thorough)
     return Suites(suites=kept, given_away=away, dropped=dropped, diagnostics=said)
+
+
+def suite_named(suites: Suites, name: str) -> Suite:
+    """The suite of that name; without one, the only one. Raises UsageError."""
+    known = suites.suites
+    if not known:
+        hint = "write suites/house.yaml; `promptforge init DIR` makes a project with one to learn from"
+        raise UsageError("the project has no suite", hint=hint)
+    if not name and len(known) > 1:
+        raise UsageError(f"the project has several suites: {', '.join(known)}", hint="name one: --suite NAME")
+    if name and name not in known:
+        raise UsageError(f"no suite '{name}'", hint=did_you_mean(name, known))
+    return known[name or next(iter(known))]
 
 
 def agent_names(build: Build) -> set[str]:
@@ -121,11 +135,18 @@ def settled(
 
 
 def judge_suites(build: Build, suites: Suites) -> tuple[Diagnostic, ...]:
-    """All diagnostics of a project and of its suites; an `ignore` counts as unused only where neither uses it."""
-    unused = {d for d in suites.diagnostics if _is_unused_ignore(d)}
-    of_build = [d for d in build.diagnostics if not _is_unused_ignore(d) or not suites.suites or d in unused]
-    known = set(of_build)
-    return ordered([*of_build, *(d for d in suites.diagnostics if not _is_unused_ignore(d) or d in known)])
+    """All diagnostics of a project and of its suites."""
+    return together([build.diagnostics, *([suites.diagnostics] if suites.suites else [])], suites.diagnostics)
+
+
+def together(judged: Sequence[Collection[Diagnostic]], more: Iterable[Diagnostic] = ()) -> tuple[Diagnostic, ...]:
+    """All that several looks at a project found, by place.
+
+    An `ignore` of promptforge.yaml counts as unused only where none of those that judged whole files uses it.
+    """
+    unused = set.intersection(*({d for d in found if _is_unused_ignore(d)} for found in judged))
+    every = (diagnostic for found in (*judged, more) for diagnostic in found)
+    return ordered(d for d in every if not _is_unused_ignore(d) or d in unused)
 
 
 def _is_unused_ignore(diagnostic: Diagnostic) -> bool:

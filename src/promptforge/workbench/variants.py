@@ -93,7 +93,9 @@ def check_variant(variant: str, entries: Collection[Entry]) -> str:
     sections = [s for entry in entries for s in entry.sections if s.kind != "persona"]
     known = {word: _names(s)[0] for s in sections for word in _names(s)}
     if name not in known:
-        raise UsageError(f"no agent that is asked has a section '{name}'", hint=did_you_mean(name, known))
+        near = did_you_mean(name, known)
+        hint = near if near.startswith("did you mean") else did_you_mean(name, set(known.values()))
+        raise UsageError(f"no agent that is asked has a section '{name}'", hint=hint)
     return f"{kind} {known[name]}"
 
 

@@ -9,6 +9,7 @@ from promptforge.bench.report.figures import percentile
 from promptforge.bench.report.redact import Redactor
 from promptforge.bench.results import Arm, ArmScores, CaseRecord, Comparison, Effect, Reply, Run
 from promptforge.bench.verdicts import NO_SMALLER
+from promptforge.bench.worth import Worth, worths
 
 __all__ = ["LABELS", "Findings", "Spent", "could_show", "findings", "reading"]
 
@@ -58,6 +59,8 @@ class Findings:
     run: Run
     comparisons: tuple[Comparison, ...]
     scores: Mapping[Arm, ArmScores]
+    worths: tuple[Worth, ...]
+    """Of the sections that the run left out."""
     spent: Mapping[Arm, Spent]
     labels: Mapping[str, Mapping[Arm, int]]
     """Answers of the cases that count, by why they fell short."""
@@ -98,6 +101,7 @@ def findings(
         run=run,
         comparisons=tuple(comparisons),
         scores={known.arm: known for known in scores},
+        worths=worths(run, comparisons),
         spent={arm: _spent([reply for reply in run.replies if reply.arm == arm]) for arm in run.arms},
         labels=_labels(counted),
         made_up=_made_up(counted),

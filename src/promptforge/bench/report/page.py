@@ -14,7 +14,7 @@ from promptforge.bench.report.markup import Markup, data_block, data_rows, tag
 from promptforge.bench.report.parts import section
 from promptforge.bench.report.payload import Explain, case_rows, cut, held_lines, payload
 from promptforge.bench.report.redact import MASK
-from promptforge.bench.report.tables import apart, categories, labels, reproduce, resources
+from promptforge.bench.report.tables import apart, categories, labels, reproduce, resources, sections
 from promptforge.bench.results import ArmScores, CaseRecord, Comparison, Reply, Run
 
 __all__ = ["page"]
@@ -51,6 +51,7 @@ def page(
         overall(found),
         changed(found),
         categories(found),
+        sections(found),
         labels(found),
         _cases(found, explain),
         resources(found),
@@ -125,6 +126,7 @@ def _navigation(body: Sequence[Markup | None]) -> Markup:
         "verdict": "Verdict",
         "changed": "Fixed and broken",
         "categories": "Categories",
+        "sections": "Sections",
         "labels": "Failures",
         "cases": "Cases",
         "resources": "Tokens, money, time",

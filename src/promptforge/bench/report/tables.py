@@ -11,8 +11,9 @@ from promptforge.bench.report.markup import Markup, tag
 from promptforge.bench.report.parts import case_link, section, table
 from promptforge.bench.results import Comparison, Effect, Level
 from promptforge.bench.verdicts import p_words, signed
+from promptforge.bench.worth import Worth
 
-__all__ = ["apart", "categories", "labels", "models_shown", "reproduce", "resources"]
+__all__ = ["apart", "categories", "labels", "models_shown", "reproduce", "resources", "sections"]
 
 _COLUMNS = ("", "#n", "#Before", "#After", "#Difference", "#95 % interval", "#p", "#Could show from", "Reading")
 _SECRET = re.compile(r"(?:^|[_-])(?:api_?key|key|token|secret|password|authorization|headers)$", re.IGNORECASE)
@@ -123,6 +124,36 @@ def _level(level: Level | None) -> Markup:
         return tag("td", "–", class_="number")
     text = f"{score(level.value)} {interval(level.low, level.high)}"
     return tag("td", text, tag("small", f" n = {level.cases:,}"), class_="number")
+
+
+def sections(found: Findings) -> Markup | None:
+    """What each section of the prompt costs, and what is lost without it."""
+    if not found.worths:
+        return None
+    several = len({one.model for one in found.worths}) > 1
+    heads = ("Section", *(["Model"] if several else []), "#Tokens", "#Score with it", "#95 % interval", "What it buys")
+    lead = "Each section was left out in turn. The difference is the score with it minus the score without it."
+    rows = [_worth(one, several) for one in found.worths]
+    return section(
+        "sections", "What each section is worth", table("Sections", heads, rows, class_="numbers"), lead=lead
+    )
+
+
+def _worth(one: Worth, several: bool) -> Markup:
+    effect = one.effect
+    known = effect is not None and effect.differing
+    cells = (
+        f"{one.tokens:,.0f}",
+        signed(effect.estimate) if effect is not None else "–",
+        interval(effect.low, effect.high, differences=True) if effect is not None and known else "–",
+    )
+    return tag(
+        "tr",
+        tag("th", one.section, scope="row"),
+        tag("td", one.model) if several else None,
+        (tag("td", cell, class_="number") for cell in cells),
+        tag("td", one.words, class_="reading"),
+    )
 
 
 def labels(found: Findings) -> Markup:
