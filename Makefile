@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .PHONY: help demo test test-heavy test-servers check docs fix bench clean
 
 help:
-	@echo "make demo    compile the example house; which answers can be found in its prompts?"
+	@echo "make demo    compile the example house, look for answers in its prompts, make and audit its training data"
 	@echo "make test    all tests but those below"
 	@echo "make test-heavy    against a real model server, real trainers and a real browser (minutes)"
 	@echo "make test-servers  against llama.cpp and others, which are built first (half an hour)"
