@@ -1,11 +1,22 @@
 """Rows that say otherwise than today's tables, and the many that only seem to."""
 
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from audited import audited, chat, finding, tables, write
+from promptforge.compiler.build import compile_project
 from promptforge.dataset.claims import claims
 from promptforge.dataset.naming import Namer
+from promptforge.files import Tree, read_folder
+from promptforge.text import TextError
+from promptforge.workbench.datasets import make_rows
+from promptforge.workbench.recipes import find_recipe, load_recipes
+from promptforge.workbench.suites import load_suites
 
+TODAY = datetime.date(2026, 11, 22)
 NAMER = Namer(tables())
 
 
@@ -33,6 +44,27 @@ def said(question, answer):
         ("Which service listens on port 1337 of the mini?", "Grafana.", "unknown", "ports/mini:1337"),
         ("What is what?", "Port 1337 is Grafana.", "unknown", "ports/mini:1337"),
         ("What is what?", "Grafana listens on port 42069.", "unknown", "ports/mini:42069"),
+        ("Tell me.", "LEET listens on port 1437.", "names", "ports/mini:1337"),
+        ("Tell me.", "leet is on 1437", "names", "ports/mini:1337"),
+        ("Tell me.", "LEET's port is 1437.", "names", "ports/mini:1337"),
+        ("Tell me.", "**LEET** → `1437`", "names", "ports/mini:1337"),
+        ("Tell me.", "The port of LEET is 1437.", "names", "ports/mini:1337"),
+        ("Tell me.", "LEET runs on mini:1437.", "names", "ports/mini:1337"),
+        ("Tell me.", "LEET listens on port 1437, not 1337.", "names", "ports/mini:1337"),
+        ("Tell me.", "In this house LEET has port 1437.", "names", "ports/mini:1337"),
+        ("Tell me.", "Port 1338 is LEET.", "names", "ports/mini:1337"),
+        ("Tell me.", "1437 is LEET's port.", "names", "ports/mini:1337"),
+        ("Tell me.", "Nice. listens on port 42068.", "names", "ports/mini:42069"),
+        ("Tell me.", "Default is on port 8124.", "names", "ports/mini:8123"),
+        ("Tell me.", "The MAC of Theo's phone is 00:00:5E:00:53:99.", "names", "devices/Theo's phone"),
+        ("Tell me.", "the mac address of theo’s phone is 0000.5e00.5399", "names", "devices/Theo's phone"),
+        ("Tell me.", "Kitchen Ceiling is light.kitchen_2.", "names", "entities/light.kitchen"),
+        ("Which port is LEET?", "1437", "asks", "ports/mini:1337"),
+        ("which port is leet on?", "It is 1437.", "asks", "ports/mini:1337"),
+        ("Where does LEET listen?", "On 1437.", "asks", "ports/mini:1337"),
+        ("Which port does Default use?", "8124", "asks", "ports/mini:8123"),
+        ("What runs on 1337?", "LEET+1.", "whose", "ports/mini:1337"),
+        ("Which codename has port 1338?", "That is LEET.", "whose", "ports/mini:1338"),
     ],
 )
 def test_what_contradicts_the_tables_is_found(question, answer, rule, fact):
@@ -66,6 +98,25 @@ def test_what_contradicts_the_tables_is_found(question, answer, rule, fact):
         ("Which device has the MAC 0000.5e00.5321?", "Mara's laptop; Theo's phone is another."),
         ("How is the weather?", "Fine."),
         ("Who are you?", "I am Windu, on port 1337."),
+        ("Tell me.", "LEET+1 listens on port 1338."),
+        ("Tell me.", "LEET was on 1437."),
+        ("Tell me.", "If LEET is on port 1437, call."),
+        ("Tell me.", "Someone said LEET is on port 1437; that is wrong."),
+        ("Tell me.", "Is LEET on port 1437?"),
+        ("Tell me.", "Backup LEET is on port 1400."),
+        ("Tell me.", "Clients of LEET connect to port 1437."),
+        ("Tell me.", "The neighbour of LEET is 1338."),
+        ("Tell me.", "Port 1338 is LEET's neighbour."),
+        ("Tell me.", "LEET answers in 1400 ms."),
+        ("Tell me.", "LEET is 1 of 3."),
+        ("Tell me.", "The default port is 8080."),
+        ("Tell me.", "Default port: 8080"),
+        ("Tell me.", "Bucket is on 12 shelves."),
+        ("Tell me.", "Object storage listens on port 9001 by default."),
+        ("What is the default port of Postgres?", "5432"),
+        ("Which port is default for Postgres?", "5432"),
+        ("Which port does LEET use to reach Nice.?", "42069"),
+        ("Which port copies to LEET at night?", "42069"),
     ],
 )
 def test_what_does_not_is_let_pass(question, answer):
@@ -96,3 +147,70 @@ def test_a_row_that_says_what_it_prints_is_held_against_just_that(tmp_path):
     assert [place.line for place in stale.places] == [2, 3]
     assert stale.places[1].what == "“Hm: Kyber.”, but ports/mini:5432: no such fact any more"
     assert "its port: host mini, port 42069" in stale.places[0].what
+
+
+SHARED = """
+hosts: {mini: {lan_ip: 192.0.2.10, ipv6: "2001:db8:1::10"}, nas: {lan_ip: 192.0.2.11}}
+ports:
+  - {host: mini, port: 9100, codename: Pulse, service: Metrics exporter}
+  - {host: nas, port: 9101, codename: Pulse, service: Metrics exporter}
+  - {host: mini, port: 5432, codename: Kyber, service: PostgreSQL}
+devices: [{name: Kim's phone, mac: 00:00:5E:00:53:41, wifi_mac: 00:00:5E:00:53:42}]
+"""
+
+
+def of_shared(question, answer):
+    files = {"promptforge.yaml": b"name: small\n", "knowledge/house.yaml": SHARED.encode()}
+    namer = Namer(compile_project(Tree(root=Path(), files=files), today=TODAY).project.tables)
+    found = claims(namer, question, namer.names(question), answer, namer.names(answer))
+    return [(claim.rule, claim.fact) for claim in found]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Tell me.", "Pulse listens on port 9101."),
+        ("Tell me.", "Pulse is on 9100 of mini and 9101 of nas."),
+        ("Tell me.", "Metrics exporter: mini:9100, nas:9101"),
+        ("Which port is Pulse?", "Port 9100 on mini, port 9101 on nas."),
+        ("Which port is Pulse on the nas?", "9101"),
+        ("What runs on port 9101?", "Pulse"),
+        ("Tell me.", "Kim's phone has the MAC 00:00:5E:00:53:42."),
+        ("What is the IPv6 address of mini?", "2001:db8:1::10"),
+        ("Tell me.", "PostgreSQL listens on port 5433 by default."),
+    ],
+)
+def test_of_what_has_several_values_each_holds(question, answer):
+    assert of_shared(question, answer) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "found"),
+    [
+        ("Tell me.", "Pulse listens on port 9102.", ("names", "ports/mini:9100")),
+        ("Tell me.", "On nas, Pulse listens on port 9100.", ("names", "ports/nas:9101")),
+        ("Which port is Pulse on the nas?", "9100", ("asks", "ports/nas:9101")),
+        ("What runs on port 9101?", "Kyber", ("whose", "ports/nas:9101")),
+        ("Tell me.", "kim's phone has the mac 00:00:5e:00:53:43", ("names", "devices/Kim's phone")),
+    ],
+)
+def test_what_none_of_them_has_is_found(question, answer, found):
+    assert of_shared(question, answer) == [found]
+
+
+def test_nothing_that_the_example_project_can_emit_contradicts_it():
+    """Every wording of every seed of all agents is let pass, though none says what it rests on."""
+    build = compile_project(read_folder(Path(__file__).parents[2]), today=TODAY)
+    recipes = load_recipes(build)
+    recipe = replace(find_recipe(recipes, "cilghal"), agents=tuple(build.project.agents), weak_from="")
+    stock = make_rows(build, load_suites(build), recipes, recipe).stock
+    namer, wrong = Namer(build.project.tables), []
+    for number, seed in enumerate(stock.seeds):
+        try:
+            made = stock.maker.worded(seed, number)
+        except TextError:
+            continue
+        question, answer = made.question, made.answer
+        wrong += [*claims(namer, question, namer.names(question), answer, namer.names(answer))]
+    assert len(stock.seeds) > 1000
+    assert wrong == []

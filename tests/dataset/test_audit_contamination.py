@@ -45,6 +45,10 @@ def given(question, answer, *cases, **told):
         ("What is the MAC?", "00-00-5e-00-53-21", "fact"),
         ("Which port does the Memory Vault use these days?", "I don't know.", "wording"),
         ("Which port does the memory use?", "None.", "wording"),
+        ("which port does the  memory vault use", "9000 of kessel, by Object storage.", "wording"),
+        ("Which port does the Memory Vault use these days?", "9000 of kessel, by Object storage.", "wording"),
+        ("Whose laptop answers at this MAC?", "Theo's phone does.", "wording"),
+        ("Whose laptop answers at that MAC?", "Theo's phone does.", "wording"),
     ],
 )
 def test_a_row_that_gives_a_case_away_is_found(question, answer, how):
@@ -60,6 +64,7 @@ def test_a_row_that_gives_a_case_away_is_found(question, answer, how):
         ("Which port does the Object storage use?", "9000."),  # worded alike, but of another fact
         ("How many are there?", "42069."),  # a number of nothing
         ("What do bees eat?", "Pollen."),
+        ("Which port does Object storage use these days?", "42069"),
     ],
 )
 def test_a_row_of_something_else_is_not(question, answer):
@@ -75,7 +80,7 @@ def test_what_a_row_says_of_itself_counts_first():
         f"its answer prints the port of {VAULT}",
     )
     assert given("Where is the Memory Vault?", "On 42069.", told=[Printed(VAULT, "service")], facts=[VAULT]) is None
-    assert given("Which port does the memory vault use?", "x", told=[], facts=["ports/kessel:9000"]) is None
+    assert given("Which port does the memory vault now use?", "x", told=[], facts=["ports/kessel:9000"]) is None
 
 
 def test_generated_cases_are_no_evidence_to_protect():
@@ -110,4 +115,39 @@ def test_every_turn_is_looked_at(tmp_path):
     found = audited(
         write(tmp_path / "rows.jsonl", [{"messages": turns}]), written=Written({"s": (VAULT_PORT,)}, NAMER), namer=NAMER
     )
+    assert finding(found, "contamination.fact").count == 1
+
+
+OWNER = case("owner", "Who owns the phone with that MAC?", Printed("devices/Theo's phone", "owner"))
+NAME = case("name", "What is at that address?", Printed("hosts/kessel", "name"))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Whose MAC is 00:00:5E:00:53:21?", "Not Theo's phone's."),  # the owner is a part of the name
+        ("Is it Theo's phone?", "Theo's, yes."),  # the question says it itself
+        ("Where does Bucket listen?", "On port 9000 of kessel."),  # a name stands in answers to every question
+    ],
+)
+def test_a_word_that_only_stands_there_gives_nothing_away(question, answer):
+    assert given(question, answer, OWNER, NAME) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "name"),
+    [
+        ("Who has 00:00:5E:00:53:41?", "Theo.", "owner"),
+        ("Which host has 192.0.2.11?", "kessel", "name"),
+    ],
+)
+def test_a_word_that_answers_for_its_fact_does(question, answer, name):
+    found = given(question, answer, OWNER, NAME)
+    assert found is not None
+    assert (found.case, found.how) == (name, "fact")
+
+
+def test_replay_rows_are_looked_at_whatever_they_say_of_themselves(tmp_path):
+    row = chat("Where is the Memory Vault?", "On port 42069.", kind="replay", facts=[], asked=[])
+    found = audited(write(tmp_path / "rows.jsonl", [row]), written=Written({"s": (VAULT_PORT,)}, NAMER), namer=NAMER)
     assert finding(found, "contamination.fact").count == 1

@@ -78,7 +78,7 @@ def test_system_prompts_are_left_out(tmp_path):
     assert (found.exact, found.near) == (1, 0)
     copy = finding(found, "duplicate.exact")
     assert copy.level == "flag"
-    assert copy.text == "1 exact copies of an earlier row, 3.1%, system prompts left out"
+    assert copy.text == "1 exact copy of an earlier row, 3.1%, system prompts left out"
     assert str(copy.places[0]).endswith(f":32: a copy of {tmp_path / 'rows.jsonl'}:31")
 
 

@@ -48,7 +48,7 @@ def test_a_reason_has_its_number_its_limit_and_its_source(tmp_path):
     assert none.hint == "add refusals and benign look-alikes: training/jailbreak.yaml"
     most = finding(found, "kind.identity.most")
     assert most.limit.startswith("at most 30% (promptforge's defaults); the founder's sets of 76 to 80 % identity")
-    assert most.hint == "take 658 identity rows out, or add others"
+    assert most.hint == "take 658 identity rows out, or add 1,534 rows of other kinds"
     knowledge = finding(found, "kind.knowledge.least")
     assert knowledge.text == "7.0% infrastructure and domain (70 of 1,000): what the set is for"
 

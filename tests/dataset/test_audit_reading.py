@@ -168,7 +168,7 @@ def test_utf_16_is_read_and_said(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes((json.dumps(chat("Q?", "É.")) + "\n").encode("utf-16"))
     broken, row = read(path)
-    assert broken[2:] == ("wrong encoding", "the file is in UTF-16, and trainers read UTF-8")
+    assert broken[2:] == ("another encoding", "the file is in UTF-16, and trainers read UTF-8")
     assert row.question == "Q?"
 
 
@@ -234,3 +234,36 @@ def test_a_file_of_two_shapes_is_flagged(tmp_path):
     mixed = finding(found, "shape.mixed")
     assert str(mixed.places[0]).endswith(":2: completions, in a file that begins with messages")
     assert "shape.mixed" in rules(found)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-32", "UTF-32"), ("utf-32-be", "UTF-32")],
+)
+def test_another_encoding_is_told_without_a_mark_too(tmp_path, encoding, said):
+    path = tmp_path / "rows.json"
+    path.write_bytes(json.dumps([chat("Q?", "É.")]).encode(encoding))
+    broken, row = read(path)
+    assert broken[2:] == ("another encoding", f"the file is in {said}, and trainers read UTF-8")
+    assert row.answer == "É."
+
+
+def test_a_file_in_another_encoding_is_audited_and_refused_for_a_trainer(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes((json.dumps(chat("Q?", "É.")) + "\n").encode("utf-16"))
+    found = audited(path)
+    other = finding(found, "file.another-encoding")
+    assert (found.rows, found.files[0].set_aside, other.level) == (1, 0, "flag")
+    assert other.text == (
+        "files in another encoding than UTF-8, which no trainer reads: 1; they are read here, and audited"
+    )
+    assert finding(audited(path, trainer="mlx"), "file.another-encoding").level == "refuse"
+
+
+def test_a_prompt_alone_and_a_torn_array_are_named(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text('[{"prompt": "Q?"}, {"instruction": "Q?", "output": "A."}, {"instruction": "Q?", ')
+    alone, row, torn = read(path)
+    assert alone[3] == "prompt without completion"
+    assert row.answer == "A."
+    assert torn[2:] == ("broken line", "no JSON: the file ends in the middle of it")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from promptforge.cli.options import find_project, format_option, today
-from promptforge.errors import NoProjectError, UsageError
+from promptforge.errors import NoProjectError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from promptforge.dataset.findings import Audit
@@ -60,7 +60,9 @@ def build(ctx: click.Context, recipe: str, output: Path | None, form: str) -> in
 @click.option("--model", default="", metavar="NAME", help="Count with this model's tokenizer.")
 @click.option("--kind-column", default="", metavar="NAME", help="The column that says a row's kind.")
 @click.option("--strict", is_flag=True, help="Exit 1 when anything is flagged, too.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the result there.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; html: audit.html by default."
+)
 @format_option("text", "json", "html")
 @click.pass_context
 def audit(
@@ -80,6 +82,7 @@ def audit(
     """
     from promptforge.console.terminal import status
     from promptforge.workbench.auditing import audit_files
+    from promptforge.workbench.outfile import check_report
 
     try:
         root = find_project(ctx)
@@ -90,12 +93,17 @@ def audit(
         status("no project here: held against no knowledge, no cases and no clearance")
     if output is not None and any(output.resolve().is_relative_to(file.resolve()) for file in files):
         raise UsageError(f"the output '{output}' is among what is audited", hint="name another place")
+    if form == "html" or output is not None:
+        check_report(output or _PAGE, mark="" if output else "promptforge")
     found = audit_files(files, root=root, today=today(), recipe=recipe, model=model, kind_column=kind_column)
-    _show(found, form, output, root)
+    _show(found, form, output)
     return _exit_code(found, strict=strict)
 
 
-def _show(found: "Audit", form: str, output: Path | None, root: Path | None) -> None:
+_PAGE = Path("audit.html")
+
+
+def _show(found: "Audit", form: str, output: Path | None) -> None:
     import json
 
     from promptforge import __version__
@@ -103,11 +111,11 @@ def _show(found: "Audit", form: str, output: Path | None, root: Path | None) -> 
     from promptforge.console.terminal import painter, print_text, status
     from promptforge.dataset.auditjson import audit_json
     from promptforge.dataset.page import audit_page
-    from promptforge.workbench.disk import replace_files
+    from promptforge.workbench.outfile import write_report
 
     if form == "html":
         text = audit_page(found, version=__version__)
-        output = output or Path("audit.html")
+        output = output or _PAGE
     elif form == "json":
         text = json.dumps(audit_json(found), ensure_ascii=False, indent=2)
     else:
@@ -115,9 +123,11 @@ def _show(found: "Audit", form: str, output: Path | None, root: Path | None) -> 
     if output is None:
         print_text(text)
         return
-    if output.is_dir():
-        raise UsageError(f"the output '{output}' is a folder", hint="name a file in it")
-    replace_files(root or output.absolute().parent, {output.absolute(): (text.encode("utf-8", "replace"), True)})
+    try:
+        write_report(output, text)
+    except WriteError:
+        print_text(audit_text(found, painter()))  # it may have taken minutes
+        raise
     status(f"{found.word}: wrote {output}")
 
 

@@ -27,6 +27,7 @@ def audit_text(audit: Audit, paint: Painter) -> str:
     for finding in audit.findings:
         lines += _finding(finding, paint)
     lines += ["", *_counted(audit)]
+    lines += [paint(f"checked: {text}", "dim") for text in audit.compared]
     lines += [paint(f"not checked: {text}", "dim") for text in audit.unchecked]
     return "\n".join(lines)
 
@@ -69,8 +70,9 @@ def _counted(audit: Audit) -> Iterator[str]:
         yield f"kinds by {next(iter(audit.rules)).partition(': ')[2]}"
     if audit.length:
         length = audit.length
-        exact = "" if length.exact else ", an estimate that errs high"
+        named = "" if length.tokenizer == "estimate" else f"{length.tokenizer}, "
+        counted = length.tokenizer if length.exact else f"{named}an estimate that errs high"
         yield (
             f"tokens: half of the rows have {length.median:,} or fewer, the longest {length.longest:,} "
-            f"({length.tokenizer}{exact})"
+            f"({counted})"
         )

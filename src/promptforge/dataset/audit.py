@@ -10,7 +10,7 @@ from typing import Any
 from promptforge.dataset.claims import COMPARED, claims, stale
 from promptforge.dataset.contamination import Written
 from promptforge.dataset.duplicates import Copies, Near
-from promptforge.dataset.findings import DEFAULT_LIMITS, Audit, Finding, Limits, Place, Tally
+from promptforge.dataset.findings import DEFAULT_LIMITS, Audit, Finding, Level, Limits, Place, Tally
 from promptforge.dataset.kinds import KindRules, column_of
 from promptforge.dataset.lengths import Lengths, limits_of
 from promptforge.dataset.naming import NOTHING, Namer, Names
@@ -21,7 +21,8 @@ from promptforge.dataset.shapes import Seen
 from promptforge.dataset.skew import Skew
 from promptforge.dataset.traps import FileLook, traps
 from promptforge.dataset.verdict import judge_mix, judge_rows, ranked
-from promptforge.errors import InputError
+from promptforge.errors import InputError, UsageError
+from promptforge.source import did_you_mean
 from promptforge.tokens import Tokenizer
 
 __all__ = ["Against", "audit"]
@@ -54,6 +55,10 @@ class Against:
     recipe: str = ""
     model: str = ""
     kind_column: str = ""
+    findings: tuple[Finding, ...] = ()
+    """What is known before a row is read: of manifests."""
+    compared: tuple[str, ...] = ()
+    """What was compared for them."""
     unchecked: tuple[str, ...] = ()
     """Why something is None."""
 
@@ -69,6 +74,7 @@ def audit(sources: Sequence[Source], against: Against, *, seen: Callable[[int], 
     if not auditor.rows:
         said = next(iter(auditor.tally.places.values()), [Place(sources[0].name, 1, "the file is empty")])[0]
         raise InputError(f"no row in {', '.join(source.name for source in sources)}", hint=str(said))
+    auditor.check_column()
     return auditor.told()
 
 
@@ -116,11 +122,15 @@ class _Auditor:
         kind = self._rule_of.given(row)
         # A row that says what it is and what it prints need not be searched for that.
         asked, said = (NOTHING, NOTHING) if kind and places else (namer.names(question), namer.names(answer))
-        named = frozenset(facts) | asked.facts | said.facts
-        kind = kind or self._rule_of.recognise(row, facts=bool(named))
+        named = frozenset(facts or ()) | asked.facts | said.facts
+        if not kind:
+            of_facts = bool(named) or namer.called.calls(question) or namer.called.calls(answer)
+            kind = self._rule_of.recognise(row, facts=of_facts, words=asked.words)
+        if kind.kind == "replay":
+            places = None  # made by nobody from the tables: what it prints is not known
         self._kinds[kind.kind] += 1
         self._rules[f"{kind.kind}: {kind.rule}"] += 1
-        self._skew.see(facts, asked, said)
+        self._skew.see(facts, asked, said, speaks=kind.kind in ("infrastructure", "domain"))
         if self._lengths:
             self._lengths.see(row)
         self._leaks(row, named)
@@ -131,7 +141,7 @@ class _Auditor:
                 what = f"“{claim.said}”, but {claim.fact}: {claim.known}"
                 self.tally.add(f"claim.{claim.rule}", row.file, row.line, what)
         if self._against.written and self._against.written.cases:
-            self._contaminated(row, pairs, asked, said, facts, places)
+            self._contaminated(row, pairs, asked, said, facts or (), places)
 
     def _said(self, row: Seen) -> tuple[list[tuple[str, str]], str]:
         """The pairs of question and answer, and the text that is the row's own.
@@ -244,6 +254,15 @@ class _Auditor:
 
     # --- the end
 
+    def check_column(self) -> None:
+        """Raises UsageError where no row has the column that was named."""
+        rules, column = self._rule_of, self._against.kind_column
+        if rules.without < self.rows:
+            return
+        known = sorted(rules.others, key=lambda name: -rules.others[name])
+        has = f"the columns with a text are {', '.join(known[:8])}" if known else "rows have no column with a text"
+        raise UsageError(f"no row has the column '{column}'", hint=did_you_mean(column, known) or has)
+
     def told(self) -> Audit:
         """The audit."""
         against, limits = self._against, self._against.limits
@@ -251,6 +270,7 @@ class _Auditor:
         skew = self._skew.top(self.rows)
         length = self._lengths.told() if self._lengths else None
         findings = [
+            *against.findings,
             *judge_mix(self._kinds, self.rows, limits),
             *judge_rows(
                 self.tally,
@@ -288,10 +308,17 @@ class _Auditor:
             named = ", ".join(f"{name!r} ({count:,})" for name, count in sorted(unknown.items())[:8])
             text = f"the column of kinds has values that name no kind: {named}; these rows went by the rules"
             hint = "the kinds are identity, infrastructure, domain, jailbreak, replay"
-            yield Finding(rule="kind.unknown", level="note", text=text, hint=hint, count=sum(unknown.values()))
+            level: Level = "flag" if self._against.kind_column else "note"
+            yield Finding(rule="kind.unknown", level=level, text=text, hint=hint, count=sum(unknown.values()))
+        if without := self._rule_of.without:
+            text = (
+                f"{without:,} of {self.rows:,} rows do not have the column '{self._against.kind_column}': by the rules"
+            )
+            yield Finding(rule="kind.without", level="note", text=text, count=without)
 
     def _compared(self) -> Iterable[str]:
         against = self._against
+        yield from against.compared
         yield "exact copies and near duplicates: user and assistant text, runs of three words, Jaccard of 0.7 or more"
         if against.written:
             yield f"contamination: {len(against.written.cases):,} written cases, by fact and column, and by wording"
@@ -303,7 +330,8 @@ class _Auditor:
             rows = "" if against.doubtful is None else ", in rows that name such a fact"
             yield f"values of private facts, in every usual spelling{rows}"
         if self._lengths:
-            yield f"token lengths, with {against.tokenizer.name if against.tokenizer else ''}"
+            name = against.tokenizer.name if against.tokenizer else ""
+            yield f"token lengths, with {'an estimate' if name == 'estimate' else name}"
 
     def _unchecked(self) -> Iterable[str]:
         limits = self._against.limits

@@ -3,21 +3,21 @@
 Compared are ports, MACs, addresses and entity ids, each with the names of the one fact that is spoken of:
 
 - `names`: a sentence of an answer that ties a name to an identifier ("the Memory Vault listens on port 1337");
-- `asks`: an answer with one identifier to a question about one fact and that kind ("which port …?" "1337");
-- `whose`: an answer with another fact's name, or another owner, to a question about one identifier;
+- `asks`: an answer with one identifier to a question about one name and that kind ("which port …?" "1337");
+- `whose`: an answer with another name, or another owner, to a question about one identifier;
 - `stale`: of rows that say which values they print, those whose value has changed since (nothing else is asked);
 - `unknown`: a name that no fact has, for a port that a fact has ("port 1337 is Grafana").
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from promptforge.bench.cases import Printed
-from promptforge.bench.identifiers import Found
 from promptforge.bench.refusal import abstains, declines
 from promptforge.bench.spellings import tokens
 from promptforge.bench.values import mentions
+from promptforge.dataset.byname import answer_of, holder_of, said_of
+from promptforge.dataset.contradiction import Claim, quoted, shown
 from promptforge.dataset.naming import THINGS, Namer, Names, leaves, pieces
 from promptforge.model import written
 
@@ -25,17 +25,8 @@ __all__ = ["COMPARED", "Claim", "claims", "stale"]
 
 COMPARED = (
     "claims about ports, MACs, addresses and entity ids: the name or owner beside each, against today's tables; "
-    "sentences with a negation, a comparison, or several of a kind are let pass"
+    "sentences with a negation, a comparison or a past tense are let pass"
 )
-
-
-class Claim(NamedTuple):
-    """What a row says, and what the tables say."""
-
-    rule: str
-    said: str
-    fact: str
-    known: str
 
 
 _NEGATES = re.compile(
@@ -47,8 +38,18 @@ _NEGATES = re.compile(
 _RELATES = re.compile(
     r"\b(?:above|below|next|after|before|neighbou?rs?|other|another|besides|near|nearest|close|similar|twins?|instead"
     r"|not|no|except|reach\w*|connect\w*|from|talks?|depend\w*|requir\w*|needs?|behind|through|via|gateway|router"
-    r"|differ\w*|confus\w*|if|unless|same|both|also|versus|vs|than|between|backs?|backup|rely|relies)\b",
+    r"|differ\w*|noted?|notes|confus\w*|if|unless|same|both|also|versus|vs|than|between|backs?|backup|rely|relies)\b",
     re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"\b(?:until|before|after|formerly|once|wrong|false|mistake\w*|by\ default|usually|typically|normally"
+    r"|instead\ of\ what|no\ longer|any\ more)\b",
+    re.IGNORECASE | re.VERBOSE,
+)
+_DENIED = re.compile(
+    r"\b(?:untrue|incorrect|mistaken|not\ (?:so|true|correct)"
+    r"|(?:that|this|it)(?:\ is|'s|’s|\ was)\ (?:wrong|false|not))\b",
+    re.IGNORECASE | re.VERBOSE,
 )
 _ASKED = {
     "port": re.compile(r"\bports?\b", re.IGNORECASE),
@@ -71,38 +72,53 @@ _LONGEST_NAME = 6
 
 def claims(namer: Namer, question: str, asked: Names, answer: str, said: Names) -> Iterator[Claim]:
     """What the answer of a row says otherwise than the tables, each fact once."""
-    if not asked.sure and not said.sure:
-        return  # of no fact that anything is known of
-    stated = any(one.kind in THINGS for one in said.found)
-    if not stated and not any(one.kind in THINGS for one in asked.found):
+    if not said.found and not asked.found:
+        return  # no identifier in either
+    parts = list(pieces(answer))[:_MOST_PARTS]
+    if not parts:
         return
+    first = said if len(parts) == 1 else namer.names(parts[0])
     seen: set[str] = set()
-    for claim in _all(namer, question, asked, answer, said, stated):
+    for claim in (
+        *_stated(namer, answer, parts, first, said),
+        *_short(namer, question, asked, answer, parts[0], first),
+    ):
         if claim.fact not in seen:
             seen.add(claim.fact)
             yield claim
 
 
-def _all(namer: Namer, question: str, asked: Names, answer: str, said: Names, stated: bool) -> Iterator[Claim]:
-    parts = list(pieces(answer))[:_MOST_PARTS]
-    if not parts:
+def _stated(namer: Namer, answer: str, parts: list[str], first: Names, said: Names) -> Iterator[Claim]:
+    """What sentences tie to a name. What is cheap and seldom true is asked first, how it is worded only then."""
+    identifiers = {one.written for one in said.found}
+    known = bool(said.sure) and any(one.kind in THINGS for one in said.found)
+    for number, part in enumerate(parts if identifiers else ()):
+        if not any(thing in part for thing in identifiers):
+            continue
+        names = namer.names(part) if number else first
+        for claim, end in said_of(namer, part, names.found):
+            if not (_NEGATES.search(part, 0, end) or _TAKEN_BACK.search(part, end) or _DENIED.search(answer)):
+                yield claim
+        if known:
+            found = [*_unknown(namer, part, names)]
+            if found and not _NEGATES.search(part):
+                yield from found
+
+
+def _short(namer: Namer, question: str, asked: Names, answer: str, plain: str, first: Names) -> Iterator[Claim]:
+    """What a short answer says to its question."""
+    if len(plain.split()) > _LONG:
         return
-    first = said if len(parts) == 1 else namer.names(parts[0])
-    # What is cheap and seldom true is asked first; how a sentence is worded matters only then.
-    if stated:
-        things = [one.written for one in said.found if one.kind in THINGS]
-        for number, part in enumerate(parts):
-            if any(thing in part for thing in things):
-                names = namer.names(part) if number else first
-                found = [*_tied(namer, part, names), *_unknown(namer, part, names)]
-                if found and not _NEGATES.search(part):
-                    yield from found
-    plain = parts[0]
-    if len(plain.split()) <= _LONG:
-        found = list(_answered(namer, question, asked, plain, first)) if stated else []
+    found: list[Claim] = []
+    if first.found:
+        found += answer_of(namer, question, asked, plain, first)
+    if asked.found:
+        found += holder_of(namer, question, asked, plain)
+    if asked.sure or first.sure:
+        found += [*_answered(namer, question, asked, plain, first)] if first.found else []
         found += _whose(namer, question, asked, answer, plain, first)
-        if found and not _NEGATES.search(plain) and not _RELATES.search(question):
-            yield from found
+    if found and not _NEGATES.search(plain) and not _RELATES.search(question):
+        yield from found
 
 
 def stale(namer: Namer, places: Iterable[Printed], answer: str) -> Iterator[Claim]:
@@ -114,13 +130,13 @@ def stale(namer: Namer, places: Iterable[Printed], answer: str) -> Iterator[Clai
             continue
         if record is None:
             seen.add(place.fact)
-            yield Claim("stale", _said(answer), place.fact, "no such fact any more")
+            yield Claim("stale", quoted(answer), place.fact, "no such fact any more")
             continue
         form = namer.tables[record.table].kind(place.column)
         texts = tuple(leaves(record.values.get(place.column)))
         if not any(_stands_in(answer, text) or mentions(answer, text, form) for text in texts):
             seen.add(place.fact)
-            yield Claim("stale", _said(answer), place.fact, f"its {place.column}: {_shown(namer, place.fact)}")
+            yield Claim("stale", quoted(answer), place.fact, f"its {place.column}: {shown(namer, place.fact)}")
 
 
 def _stands_in(answer: str, text: str) -> bool:
@@ -134,88 +150,6 @@ def _one_a_table(facts: frozenset[str]) -> Iterator[str]:
     """Those facts that are the only one of their table."""
     tables = [fact.partition("/")[0] for fact in facts]
     yield from (fact for fact, table in zip(facts, tables, strict=True) if tables.count(table) == 1)
-
-
-# ---- A name beside an identifier -------------------------------------------------------------------------------------
-
-_TIES = frozenset(
-    [
-        "is",
-        "are",
-        "has",
-        "uses",
-        "use",
-        "listens",
-        "runs",
-        "answers",
-        "sits",
-        "lives",
-        "serves",
-        "at",
-        "on",
-        "the",
-        "a",
-        "an",
-        "port",
-        "ports",
-        "tcp",
-        "udp",
-        "ip",
-        "lan",
-        "tailscale",
-        "tailnet",
-        "mac",
-        "address",
-        "of",
-        "its",
-        "number",
-        "with",
-        "entity",
-        "id",
-        "called",
-        "known",
-        "as",
-        "under",
-        "s",
-        "service",
-        "host",
-        "server",
-        "codename",
-    ]
-)
-_WORD = re.compile(r"[^\W_]+")
-
-
-def _tied(namer: Namer, part: str, names: Names) -> Iterator[Claim]:
-    for kind in [kind for kind in THINGS if any(one.kind == kind for one in names.found)]:
-        of_kind = [one for one in names.found if one.kind == kind]
-        if len({one.value for one in of_kind}) != 1:
-            continue
-        by_name = frozenset(place.fact for place in names.sure if not _by_thing(namer, place.fact, place.column))
-        for fact in _one_a_table(by_name):
-            known = namer.values(fact, kind)
-            other = known and of_kind[0].value not in known and _beside(namer, part, fact, of_kind[0])
-            if other and not namer.elsewhere(part, of_kind[0], fact):
-                yield Claim("names", _said(part), fact, _shown(namer, fact))
-
-
-def _by_thing(namer: Namer, fact: str, column: str) -> bool:
-    record = namer.facts[fact]
-    return namer.tables[record.table].kind(column) in ("port", "mac", "ip", "tailscale", "entity")
-
-
-def _beside(namer: Namer, part: str, fact: str, thing: Found) -> bool:
-    """Whether nothing but words that tie them stands between a name of the fact and the identifier."""
-    vocabulary = namer.vocabulary(fact)
-    before = [word.lower() for word in _WORD.findall(part[: thing.start])]
-    after = [word.lower() for word in _WORD.findall(part[thing.end :])]
-    for words in (reversed(before), after):
-        for number, word in enumerate(words):
-            if word in vocabulary and word not in _TIES:
-                return True
-            if word not in _TIES or number >= 8:
-                break
-    return False
 
 
 # ---- One identifier for an answer ------------------------------------------------------------------------------------
@@ -235,7 +169,7 @@ def _answered(namer: Namer, question: str, asked: Names, part: str, names: Names
             told = same_table and not _owns(namer, elsewhere, kind, values)
             thing = next(one for one in names.found if one.kind == kind)
             if not told and not namer.elsewhere(part, thing, fact):
-                yield Claim("asks", _said(part), fact, _shown(namer, fact))
+                yield Claim("asks", quoted(part), fact, shown(namer, fact))
 
 
 def _owns(namer: Namer, facts: frozenset[str], kind: str, values: frozenset[int | float | str]) -> bool:
@@ -262,14 +196,14 @@ def _whose(namer: Namer, question: str, asked: Names, answer: str, part: str, na
     if not _ASKS_NAME.search(question):
         return
     if _ASKS_OWNER.search(question):
-        yield from _other_owner(namer, fact, named, part)
+        yield from _other_owner(namer, fact, named, part, answer)
         return
     others = {place.fact for place in named.sure if place.fact.startswith(f"{table}/")} - {fact}
     spoken = namer.vocabulary(fact).intersection(named.words)
     if others and len(others) == 1 and not (fact in named.facts or _own_words(namer, fact, named)):
-        yield Claim("whose", _said(part), fact, _shown(namer, fact))
+        yield Claim("whose", quoted(part), fact, shown(namer, fact))
     elif kind == "port" and not spoken and _is_a_name(question, answer, named):
-        yield Claim("unknown", _said(part), fact, _shown(namer, fact))
+        yield Claim("unknown", quoted(part), fact, shown(namer, fact))
 
 
 def _own_words(namer: Namer, fact: str, named: Names) -> bool:
@@ -279,11 +213,12 @@ def _own_words(namer: Namer, fact: str, named: Names) -> bool:
     return not own.isdisjoint(named.words)
 
 
-def _other_owner(namer: Namer, fact: str, named: Names, part: str) -> Iterator[Claim]:
+def _other_owner(namer: Namer, fact: str, named: Names, part: str, answer: str) -> Iterator[Claim]:
     owner = written(namer.facts[fact].values.get("owner"))
     people = {place.fact for place in named.sure if place.fact.startswith("people/")}
-    if owner and len(people) == 1 and people != {f"people/{owner}"} and tokens(owner)[0] not in named.words:
-        yield Claim("whose", _said(part), fact, _shown(namer, fact))
+    told = not owner or tokens(owner)[0] in (*named.words, *tokens(answer))
+    if not told and len(people) == 1 and people != {f"people/{owner}"}:
+        yield Claim("whose", quoted(part), fact, shown(namer, fact))
 
 
 def _is_a_name(question: str, answer: str, named: Names) -> bool:
@@ -313,7 +248,7 @@ _NO_NAME = frozenset(
 def _unknown(namer: Namer, part: str, names: Names) -> Iterator[Claim]:
     if "port" not in part and "Port" not in part:
         return
-    if any(place.fact.startswith("ports/") and not _by_thing(namer, *place) for place in names.sure):
+    if any(place.fact.startswith("ports/") and not namer.is_identifier(place) for place in names.sure):
         return  # the name is one that a fact has
     for pattern in _STATES:
         for found in pattern.finditer(part):
@@ -325,23 +260,4 @@ def _unknown(namer: Namer, part: str, names: Names) -> Iterator[Claim]:
             fact = next(iter(holders))
             thing = next(one for one in names.found if one.kind == "port" and one.value == int(found["port"]))
             if namer.vocabulary(fact).isdisjoint(words) and not namer.elsewhere(part, thing, fact):
-                yield Claim("unknown", _said(part), fact, _shown(namer, fact))
-
-
-# ---- In words --------------------------------------------------------------------------------------------------------
-
-_SAID = 120
-
-
-def _said(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SAID else text[: _SAID - 1] + "…"
-
-
-def _shown(namer: Namer, fact: str) -> str:
-    """What the tables say of a fact, and where."""
-    record = namer.facts[fact]
-    if record.level == "private":
-        return f"a private fact ({record.span})"
-    shown = [f"{column} {written(value)}" for column, value in list(record.values.items())[:5] if value is not None]
-    return f"{', '.join(shown)} ({record.span})"
+                yield Claim("unknown", quoted(part), fact, shown(namer, fact))

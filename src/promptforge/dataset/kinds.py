@@ -5,7 +5,7 @@ how it is answered, and know the project's agents and facts where there is a pro
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from promptforge.bench.refusal import declines
@@ -41,6 +41,15 @@ def column_of(record: Mapping[str, Any], column: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
+def _columns(record: Mapping[str, Any]) -> Iterator[str]:
+    """The columns that hold a text, those inside others as they are named."""
+    for name, value in record.items():
+        if isinstance(value, str):
+            yield name
+        elif isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner, text in value.items() if isinstance(text, str))
+
+
 # ---- What is asked ---------------------------------------------------------------------------------------------------
 
 _ATTACK = re.compile(
@@ -63,6 +72,18 @@ _ATTACK = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ATTACK_WORDS = _words(
+    "ignore disregard forget override bypass set reveal print repeat show dump output paste now pretend act mode admin "
+    "administrator founder owner developer creator root eval evaluation test disarm disable unlock switch turn "
+    "get"
+)
+"""One of these is in every attack that `_ATTACK` finds without its marks."""
 _REFUSES = re.compile(
     r"\b(?:no\b|not|can't|cannot|can’t|won't|won’t|will\ not|refuse|declin|unable|sorry|never)", re.IGNORECASE
 )
@@ -77,6 +98,9 @@ _WHO = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_WHO_WORDS = _words("who you your yourself u")
+"""One of these is in everything that `_WHO` finds."""
+_ALL_WORDS = _ATTACK_WORDS | _WHO_WORDS
 _SELF = re.compile(r"\A[\s*\"“]*(?i:i\ am|i'm|i’m|my\ name\ is|they\ call\ me|call\ me)\ (?P<name>[A-Z][\w-]+)")
 _INFRA = re.compile(
     r"""
@@ -95,10 +119,15 @@ class KindRules:
 
     def __init__(self, agents: Collection[str] = (), *, column: str = "") -> None:
         self._columns = (column,) if column else ("kind", "meta.kind", "metadata.kind")
+        self._named = bool(column)
         names = "|".join(re.escape(name) for name in sorted(agents, key=len, reverse=True))
         self._agents = re.compile(rf"\b(?:{names})\b", re.IGNORECASE) if names else None
         self.unknown: dict[str, int] = {}
         """Values of the column that name no kind, and how often; no more than a hundred of them are kept."""
+        self.without = 0
+        """Rows that do not have the column that was named."""
+        self.others: dict[str, int] = {}
+        """The columns that such rows have instead, and how often."""
 
     def given(self, row: Seen) -> Recognised | None:
         """The kind that a column says."""
@@ -109,16 +138,28 @@ class KindRules:
                     return Recognised(kind, f"the column {column}")
                 if said in self.unknown or len(self.unknown) < 100:
                     self.unknown[said] = self.unknown.get(said, 0) + 1
+            elif self._named:
+                self._missing(row)
         return None
 
-    def recognise(self, row: Seen, *, facts: bool) -> Recognised:
-        """The kind by what it says; `facts`: whether its question or answer names a fact of the project."""
+    def _missing(self, row: Seen) -> None:
+        self.without += 1
+        for column in _columns(row.extra):
+            if column in self.others or len(self.others) < 100:
+                self.others[column] = self.others.get(column, 0) + 1
+
+    def recognise(self, row: Seen, *, facts: bool, words: Collection[str] = _ALL_WORDS) -> Recognised:
+        """The kind by what it says; `facts`: whether its question or answer names a fact of the project.
+
+        `words` are those of the question, without case and accents: no pattern is looked for that they rule out.
+        """
         question, answer = row.question[-4000:], row.answer[:4000]
-        if _ATTACK.search(question):
+        marked = "[" in question or "<" in question or "jail" in question.lower()
+        if (marked or not _ATTACK_WORDS.isdisjoint(words)) and _ATTACK.search(question):
             return Recognised("jailbreak", "the question is an attack")
         if _REFUSES.search(answer[:200]) and declines(answer, question):
             return Recognised("jailbreak", "the answer refuses")
-        if _WHO.search(question):
+        if not _WHO_WORDS.isdisjoint(words) and _WHO.search(question):
             return Recognised("identity", "asks who you are")
         named = _SELF.match(answer)
         if named and (self._agents is None or self._agents.fullmatch(named["name"]) or named["name"].istitle()):

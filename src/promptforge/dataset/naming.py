@@ -13,6 +13,7 @@ from promptforge.bench.giveaways import values_of
 from promptforge.bench.identifiers import DOMAINS, Found, identifiers
 from promptforge.bench.spellings import tokens
 from promptforge.bench.values import identity
+from promptforge.dataset.called import Called
 from promptforge.model import Fact, Table, written
 
 __all__ = ["NOTHING", "THINGS", "Namer", "Names", "Thing", "leaves", "pieces"]
@@ -63,6 +64,7 @@ class Namer:
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
         self.tables = tables
+        self.called = Called(tables)
         self.facts: dict[str, Fact] = {fact.id: fact for table in tables.values() for fact in table.facts}
         self.things: dict[Thing, tuple[Printed, ...]] = {}
         """An identifier to the facts and columns that have it."""
@@ -169,6 +171,11 @@ class Namer:
         known = self.vocabulary(fact) if said else frozenset()
         return any(word.lower() not in known and known.isdisjoint(tokens(word)) for word in said)
 
+    def is_identifier(self, place: Printed) -> bool:
+        """Whether a value is a port, an address, a MAC or an entity id, and no word."""
+        spelled = self.spelled.get(place)
+        return isinstance(spelled, tuple) and len(spelled) == 2 and spelled[0] in THINGS and spelled in self.things
+
     def values(self, fact: str, kind: str) -> frozenset[int | float | str]:
         """A fact's identifiers of a kind."""
         known = self._values.get((fact, kind))
@@ -181,10 +188,13 @@ class Namer:
         table = self.tables[record.table]
         found = set()
         for column, value in record.values.items():
-            if _FORMS.get(table.kind(column)) == kind:
-                for text in leaves(value):
-                    if (known := identity(text, table.kind(column))) is not None:
-                        found.add(known[1])
+            form = table.kind(column)
+            if column in _BOOKKEEPING or _FORMS.get(form, kind) != kind:
+                continue
+            for text in leaves(value):
+                known = identity(text, form)
+                if known is not None and (form in _FORMS or known[0] == kind):
+                    found.add(known[1])
         return frozenset(found)
 
     def vocabulary(self, fact: str) -> frozenset[str]:
@@ -237,7 +247,8 @@ def _stands(run: tuple[str, ...], words: tuple[str, ...]) -> bool:
             return True
 
 
-_PIECES = re.compile(r"(?<=[.!?;])\s+|\n+")
+_PIECES = re.compile(r"(?<=[!?;])\s+|(?<=\.)\s+(?![a-z])|\n+")
+"""A dot before a small letter is one of a name, or of a short form."""
 
 
 def pieces(text: str) -> Iterable[str]:

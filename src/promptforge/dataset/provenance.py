@@ -56,19 +56,20 @@ class Beside:
         return row._replace(extra={**(self._record or {}), **row.extra})
 
 
-def told(row: Seen) -> tuple[tuple[str, ...], tuple[Printed, ...] | None]:
+def told(row: Seen) -> tuple[tuple[str, ...] | None, tuple[Printed, ...] | None]:
     """The facts that a row says it rests on, and the facts and columns that its answer prints; None if it says none."""
     meta = row.extra.get("meta") or row.extra.get("metadata")
     inner = meta if isinstance(meta, dict) else {}
-    facts = _texts(row.extra.get("facts", inner.get("facts", inner.get("fact_ids"))))
+    facts = row.extra.get("facts", inner.get("facts", inner.get("fact_ids")))
     asked = row.extra.get("asked", inner.get("asked"))
+    rests = _texts(facts) if isinstance(facts, list) else None
     if not isinstance(asked, list):
-        return facts, None
-    return facts, tuple(place for entry in asked if (place := _place(entry)))
+        return rests, None
+    return rests, tuple(place for entry in asked if (place := _place(entry)))
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+def _texts(values: list[Any]) -> tuple[str, ...]:
+    return tuple(one for one in values if isinstance(one, str))
 
 
 def _place(entry: object) -> Printed | None:

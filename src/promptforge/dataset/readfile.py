@@ -28,6 +28,7 @@ _NO_ROWS = (
     "dataset_info.json",
     "manifest.json",
     "facts.json",
+    "knowledge.json",
     "job.json",
     "config.json",
     "adapter_config.json",
@@ -116,15 +117,37 @@ def _records(stream: IO[bytes]) -> Iterator[_Record]:
     if start is not head and head.startswith(codecs.BOM_UTF8):
         yield 1, Broken("", 1, "byte order mark", "the file begins with a byte order mark")
     joined: IO[bytes] = io.BufferedReader(_Joined(start, stream), _CHUNK)
-    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if head.startswith(mark):
-            yield 1, Broken("", 1, "wrong encoding", "the file is in UTF-16, and trainers read UTF-8")
-            joined = io.BufferedReader(_Recoded(joined, encoding), _CHUNK)
-            start = b"{" if b"\x00[" not in head and b"[\x00" not in head[:4] else b"["
+    if encoding := _encoding(head):
+        said = encoding[:6].upper()
+        yield 1, Broken("", 1, "another encoding", f"the file is in {said}, and trainers read UTF-8")
+        joined = io.BufferedReader(_Recoded(joined, encoding), _CHUNK)
+        start = head.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace")
     if start.lstrip()[:1] == b"[" or _pretty(start):
         yield from _values(joined)
     else:
         yield from _lines(joined)
+
+
+def _encoding(head: bytes) -> str:
+    """Another encoding than UTF-8, by a byte order mark or by the zeros beside the first signs; nothing where none."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    first = head[:4]
+    if len(first) == 4 and first.count(0) >= 2:
+        if first.count(0) == 3:
+            return "utf-32-le" if first[0] else "utf-32-be"
+        if first[1] == first[3] == 0 or first[0] == first[2] == 0:
+            return "utf-16-le" if first[0] else "utf-16-be"
+    return ""
+
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 class _Joined(io.RawIOBase):
@@ -221,7 +244,8 @@ def _values(stream: IO[bytes]) -> Iterator[_Record]:
             value, bad = text.take()
             yield line, Broken("", line, "wrong encoding", "an item with bytes that are not UTF-8") if bad else value
         except json.JSONDecodeError as problem:
-            yield line, Broken("", line, "broken line", f"no JSON: {problem.msg.lower()}")
+            said = "the file ends in the middle of it" if text.broken_off(problem.pos) else problem.msg.lower()
+            yield line, Broken("", line, "broken line", f"no JSON: {said}")
             text.resume(problem.pos)
         except (ValueError, RecursionError):
             yield line, Broken("", line, "broken line", "no JSON: nested too deeply, or a number that is too long")
@@ -277,6 +301,10 @@ class _Window:
             bad = bool(_ESCAPED.search(self._text, self._at, end))
             self._move(end)
             return value, bad
+
+    def broken_off(self, at: int) -> bool:
+        """Whether a mistake is that the file has no more of it."""
+        return self._ended and at >= len(self._text.rstrip())
 
     def resume(self, at: int) -> None:
         """Go on at the next thing that looks like the start of an item."""

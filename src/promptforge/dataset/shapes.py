@@ -91,6 +91,8 @@ def _read(record: dict[str, Any]) -> _Read:
         return "text", _marked(_text(record["text"], "text")), ("text",), []
     if "chosen" in record or "rejected" in record:
         raise MalformedError("missing key", "a pair of preferences (chosen, rejected), not a conversation")
+    if "prompt" in record:
+        raise MalformedError("missing key", "prompt without completion")
     keys = ", ".join(list(record)[:6]) or "none"
     known = "messages, conversations, prompt and completion, instruction, text"
     raise MalformedError("missing key", f"none of {known}; its keys: {keys}")

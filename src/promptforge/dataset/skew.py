@@ -22,16 +22,21 @@ class Skew:
         self._refs: dict[str, frozenset[str]] = {}
         self._forgot = 0
 
-    def see(self, told: Iterable[str], asked: Names, said: Names) -> None:
-        """One more row; `told` are the facts that it says itself that it rests on."""
-        rests = set(told) or self._rests(asked, said)
+    def see(self, told: Iterable[str] | None, asked: Names, said: Names, *, speaks: bool = True) -> None:
+        """One more row; `told` are the facts that it says itself that it rests on, None where it says nothing.
+
+        One that is of no knowledge (`speaks` is false: who somebody is, a refusal) rests on what it gives identifiers
+        of, and not on everybody whom it mentions: so the rows that are made here are counted, too.
+        """
+        rests = set(told) if told is not None else self._rests(asked, said, speaks)
         self._rows.update(rests)
         if len(self._rows) > _MOST_KEPT:
             self._forgot += 1
             self._rows = Counter({name: n - 1 for name, n in self._rows.items() if n > 1})
 
-    def _rests(self, asked: Names, said: Names) -> set[str]:
-        facts = set(asked.facts | said.facts)
+    def _rests(self, asked: Names, said: Names, speaks: bool = True) -> set[str]:
+        sure = asked.sure | said.sure
+        facts = {place.fact for place in sure if speaks or self._namer.is_identifier(place)}
         for fact in tuple(facts):
             facts -= self._referred(fact)  # a port on the mini rests on the port, not on the mini
         unknown = {

@@ -11,6 +11,7 @@ from promptforge.dataset.findings import FileSeen, Finding, Level, Tally
 from promptforge.dataset.order import TURNS, turns
 from promptforge.dataset.readfile import Broken, Source
 from promptforge.dataset.shapes import Seen
+from promptforge.dataset.unseen import UNSEEN, unseen
 
 __all__ = ["FileLook", "traps"]
 
@@ -55,6 +56,8 @@ class FileLook:
             self.several += sum(role == "assistant" for role, _ in row.messages) > 1
         for rule in turns(row):
             self.tally.add(rule, row.file, row.line)
+        for rule, what in unseen(row):
+            self.tally.add(rule, row.file, row.line, what)
         for odd in row.odd:
             self._odd(row, odd)
 
@@ -70,7 +73,7 @@ class FileLook:
         self.broken[broken.reason] += 1
         rule = f"file.{broken.reason.replace(' ', '-')}"
         self.tally.add(rule, broken.file, broken.line, broken.message)
-        if broken.reason not in ("blank line", "byte order mark") and "UTF-16" not in broken.message:
+        if broken.reason not in ("blank line", "byte order mark", "another encoding"):
             self.unreadable += 1
 
     @property
@@ -96,11 +99,12 @@ class FileLook:
 
 def traps(files: Sequence[FileLook], tally: Tally, *, trainer: str, batch_size: int) -> Iterator[Finding]:
     """What is said of the files: of the trainer that is known, else of every one that reads such rows."""
-    yield from _unreadable(tally)
-    yield from _turns(tally)
-    yield from _mixed(tally)
     readers = (trainer,) if trainer else _readers(files)
     known = bool(trainer)
+    yield from _unreadable(tally, known)
+    yield from _turns(tally)
+    yield from _unseen(tally, known)
+    yield from _mixed(tally)
     if "mlx" in readers:
         yield from _mlx(files, tally, known, batch_size)
     if "openai" in readers:
@@ -128,6 +132,10 @@ def _rows(count: int) -> str:
 _BAD = {
     "broken-line": ("lines that are no JSON", ""),
     "wrong-encoding": ("lines that are not UTF-8", ""),
+    "another-encoding": (
+        "files in another encoding than UTF-8, which no trainer reads",
+        "; they are read here, and audited",
+    ),
     "blank-line": ("blank lines", "; mlx_lm crashes on one, a trailing one included"),
     "byte-order-mark": ("files that begin with a byte order mark", "; mlx_lm and OpenAI refuse it"),
     "missing-key": ("rows without a key that they need", ""),
@@ -140,15 +148,26 @@ _BAD = {
 }
 
 
-def _unreadable(tally: Tally) -> Iterator[Finding]:
+_READ = ("file.blank-line", "file.byte-order-mark", "file.another-encoding")
+"""What is wrong with a file, but sets no row aside."""
+
+
+def _unreadable(tally: Tally, known: bool) -> Iterator[Finding]:
     for rule in tally.under("file."):
-        count = tally.count(rule)
+        count, places = tally.count(rule), tally.at(rule)
         what = _BAD.get(rule.removeprefix("file."), (rule, ""))
-        kept = rule in ("file.blank-line", "file.byte-order-mark")
-        aside = "" if kept else "; they are set aside, the rest is audited"
-        yield Finding(
-            rule=rule, level="flag", text=f"{what[0]}: {count:,}{what[1]}{aside}", count=count, places=tally.at(rule)
-        )
+        other = rule == "file.another-encoding"
+        text = f"{what[0]}: {count:,}{what[1]}" + ("" if rule in _READ else "; they are set aside, the rest is audited")
+        hint = "write it anew in UTF-8, without a byte order mark (iconv -t UTF-8)" if other else ""
+        level: Level = "refuse" if other and known else "flag"
+        yield Finding(rule=rule, level=level, text=text, hint=hint, count=count, places=places)
+
+
+def _unseen(tally: Tally, known: bool) -> Iterator[Finding]:
+    for rule, what in UNSEEN.items():
+        if count := tally.count(rule):
+            level: Level = "refuse" if known and rule == "text.surrogate" else "flag"
+            yield Finding(rule=rule, level=level, text=f"{what}: {_rows(count)}", count=count, places=tally.at(rule))
 
 
 def _turns(tally: Tally) -> Iterator[Finding]:

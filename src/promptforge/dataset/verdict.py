@@ -5,6 +5,7 @@ may not see it, a held-out case given away, a file that its trainer cannot read,
 Everything else flags it.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from promptforge.dataset.findings import Finding, Length, Level, Limits, Skewed, Tally
@@ -66,8 +67,8 @@ def _judge_kind(kind: Kind, count: int, rows: int, limits: Limits) -> Iterator[F
         hint = "add refusals and benign look-alikes: training/jailbreak.yaml"
         yield Finding(rule="kind.jailbreak.none", level="refuse", text=text, limit=limit, hint=hint)
     elif share < least:
-        needed = -(-(least * rows - count) // (1 - least)) if least < 1 else 0
-        hint = f"{int(needed):,} more {kind} rows would reach it"
+        needed = math.ceil((least * rows - count) / (1 - least) - 1e-9) if least < 1 else 0
+        hint = f"{needed:,} more {kind} {'row' if needed == 1 else 'rows'} would reach it"
         yield Finding(
             rule=f"kind.{kind}.least",
             level="flag",
@@ -77,15 +78,22 @@ def _judge_kind(kind: Kind, count: int, rows: int, limits: Limits) -> Iterator[F
             count=count,
         )
     if share > most:
-        too_many = -(-(count - most * rows) // (1 - most)) if most < 1 else 0
         yield Finding(
             rule=f"kind.{kind}.most",
             level="flag",
             text=f"{said}: more than the limit",
             limit=_limit(f"at most {most:.0%}", limits, kind, "most"),
-            hint=f"take {int(too_many):,} {kind} rows out, or add others",
+            hint=_too_many(kind, count, rows, most),
             count=count,
         )
+
+
+def _too_many(kind: Kind, count: int, rows: int, most: float) -> str:
+    others = math.ceil(count / most - rows - 1e-9) if most > 0 else 0
+    out = math.ceil((count - most * rows) / (1 - most) - 1e-9)
+    add = f"add {others:,} rows of other kinds" if others else ""
+    take = f"take {out:,} {kind} rows out" if out < count or not add else ""
+    return ", or ".join(one for one in (take, add) if one)
 
 
 def _limit(said: str, limits: Limits, kind: Kind, end: str) -> str:
@@ -192,8 +200,13 @@ def _claims(tally: Tally) -> Iterator[Finding]:
 
 def _copies(tally: Tally, rows: int, limits: Limits, exact: int, near: int | None) -> Iterator[Finding]:
     for rule, count, most, what in (
-        ("duplicate.exact", exact, limits.exact, "exact copies of an earlier row"),
-        ("duplicate.near", near or 0, limits.near, "rows with a near duplicate (Jaccard of 0.7 or more)"),
+        ("duplicate.exact", exact, limits.exact, f"exact {'copy' if exact == 1 else 'copies'} of an earlier row"),
+        (
+            "duplicate.near",
+            near or 0,
+            limits.near,
+            f"{_noun(near or 0)} with a near duplicate (Jaccard of 0.7 or more)",
+        ),
     ):
         if count and rows:
             level: Level = "flag" if count / rows > most else "note"
@@ -238,4 +251,8 @@ def _lengths(length: Length) -> Iterator[Finding]:
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+    return f"{count:,} {_noun(count)}"
+
+
+def _noun(count: int) -> str:
+    return "row" if count == 1 else "rows"

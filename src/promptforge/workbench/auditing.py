@@ -13,7 +13,7 @@ from promptforge.dataset.audit import Against, audit
 from promptforge.dataset.contamination import Written
 from promptforge.dataset.findings import DEFAULT_LIMITS, Audit, Limits
 from promptforge.dataset.naming import Namer
-from promptforge.dataset.readfile import Source, sources
+from promptforge.dataset.readfile import sources
 from promptforge.dataset.rows import Recipe
 from promptforge.errors import UsageError
 from promptforge.files import read_folder
@@ -21,6 +21,7 @@ from promptforge.model import LEVELS, Model
 from promptforge.source import did_you_mean
 from promptforge.text import render_chat
 from promptforge.tokens import Tokenizer, TokenizerError, load_tokenizer
+from promptforge.workbench.asmade import as_made, recipe_of
 from promptforge.workbench.recipes import find_recipe, load_recipes
 from promptforge.workbench.suites import load_suites
 
@@ -39,18 +40,21 @@ def audit_files(
 ) -> Audit:
     """The audit of these files and folders; `root` is that of the project, or None where there is none.
 
+    What promptforge wrote is first held against its manifest, and, unless another is named, judged by its own recipe.
     Raises UsageError for a recipe or a model that the project does not have, InputError for files without a row.
     """
     found = sources(paths)
     if root is None:
-        return _audit(found, _without_project(recipe, model, kind_column), seen)
-    build = compile_project(read_folder(root), today=today)
-    wanted = find_recipe(load_recipes(build), recipe) if recipe else None
-    named = _model(build, model or (wanted.model if wanted else ""))
-    return _audit(found, against_project(build, recipe=wanted, model=named, kind_column=kind_column), seen)
-
-
-def _audit(found: Sequence[Source], against: Against, seen: Callable[[int], None] | None) -> Audit:
+        build, against = None, _without_project(recipe, model, kind_column)
+    else:
+        build = compile_project(read_folder(root), today=today)
+        recipes = load_recipes(build)
+        wanted = find_recipe(recipes, recipe) if recipe else recipe_of(paths, recipes)
+        named = _model(build, model or (wanted.model if wanted else ""))
+        against = against_project(build, recipe=wanted, model=named, kind_column=kind_column)
+    made = as_made(paths, build)
+    unchecked = (*against.unchecked, *made.unchecked)
+    against = replace(against, findings=made.findings, compared=made.compared, unchecked=unchecked)
     with without_collection():  # rows make no cycles
         return audit(found, against, seen=seen)
 
