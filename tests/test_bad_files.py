@@ -257,3 +257,23 @@ def test_the_limit_of_a_file_is_the_projects_own(project, capsys):
     assert checked(project, capsys) == (0, [])
     (project / "promptforge.yaml").write_text("limits: {file_mb: 0.00004}\n", encoding="utf-8")
     assert {d["code"] for d in checked(project, capsys)[1]} == {"PF102"}
+
+
+def test_a_large_replay_file_is_read_up_to_a_limit(project, capsys):
+    """PF812 says from which line on nothing was looked at: `check` answers at once."""
+    recipe = (
+        "recipe: r\nagents: [windu]\nmodel: near\nrows: 40\nmax_share_per_fact: 1\nmix: {replay: 1.0}\nsources: {replay: [training/*.jsonl]}\n"
+    )
+    (project / "promptforge.yaml").write_text("name: house\nmodels: {near: {backend: reader, tier: local}}\n")
+    (project / "training").mkdir()
+    (project / "training/r.yaml").write_text(recipe, encoding="utf-8")
+    row = json.dumps({"prompt": "Say a.", "completion": "a" * 2**21})
+    with (project / "training/large.jsonl").open("w", encoding="utf-8") as file:
+        for _ in range(33):
+            file.write(f"{row}\n")
+        file.write("no row\n")
+    assert run(project, "check", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert [(d["code"], d["severity"], d["line"]) for d in found if d["file"].endswith(".jsonl")] == [
+        ("PF812", "note", 33)
+    ]

@@ -375,10 +375,11 @@ def test_an_answer_without_end(project: Path, slow: Slow) -> None:
         assert _faults(out) == {("timed_out", fault): 1}
 
 
-def test_a_time_budget_ends_a_run(project: Path, slow: Slow) -> None:
+@pytest.mark.parametrize("streamed", [(), ("--stream",)], ids=["whole", "streamed"])
+def test_a_time_budget_ends_a_run(project: Path, slow: Slow, streamed: tuple[str, ...]) -> None:
     """Even while the server hangs: exit code 3, what was answered is kept, and the next run goes on from there."""
     slow.badly = lambda connection, number: None if number <= 10 else not slow.ends.wait(60)
-    code, out, _ = _run(project, "--max-minutes", "0.05")
+    code, out, _ = _run(project, "--max-minutes", "0.05", *streamed)
     assert code == 3
     report = json.loads(out)
     assert report["run"]["stopped"] == "the time budget of 3 s is used up"

@@ -5,7 +5,7 @@ with the changed inputs that its segments rest on.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from promptforge.artifact import Artifact, Entry, FactRecord, prompt_digest
@@ -90,15 +90,20 @@ class CaseChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetChange:
-    """A dataset on disk of which rows rest on changed facts: what was trained on it is stale."""
+    """A dataset on disk that is no longer what would be made: what was trained on it is stale."""
 
     folder: str
     """Relative to the project."""
-    rows: tuple[str, ...]
-    """The ids of these rows."""
-    of: int
+    rows: tuple[str, ...] = ()
+    """The ids of the rows that rest on facts which say something else now."""
+    of: int = 0
     """How many rows it has."""
-    facts: tuple[str, ...]
+    facts: tuple[str, ...] = ()
+    """These facts, as they were called when the rows were made."""
+    prompts: Mapping[str, int] = field(default_factory=dict)
+    """Agents whose system prompt is another one now, and how many rows hold the older one."""
+    problem: str = ""
+    """Why not all of it can be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +120,8 @@ class Diff:
     cases: tuple[CaseChange, ...] = ()
     """Of the suites; whoever compares fills them in, for an artifact knows no suite."""
     datasets: tuple[DatasetChange, ...] = ()
-    """Those in build/datasets; filled in like the cases."""
+    """Those in build/datasets that are stale by what the newer side says, whenever that changed; filled in like the
+    cases. A stale dataset is no difference between the two sides, so `empty` does not look at it."""
 
     @property
     def empty(self) -> bool:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 
 __all__ = ["SIMILAR", "jaccard", "trigrams"]
 
@@ -25,10 +26,21 @@ def trigrams(text: str) -> frozenset[tuple[str, ...]]:
     [('port', 'is', '#'), ('which', 'port', 'is')]
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    words = _WORD.findall(_IDENTIFIER.sub(" # ", folded))
+    words: list[str] = []
+    for piece in folded.split():  # no identifier has a space in it, and most pieces are words
+        if piece.isalpha():
+            words.append(piece)
+        else:
+            words += _words(piece)
     if len(words) < 3:
         return frozenset([tuple(words)] if words else [])
     return frozenset(zip(words, words[1:], words[2:], strict=False))
+
+
+@lru_cache(maxsize=4096)
+def _words(piece: str) -> list[str]:
+    """The words of a text without spaces, identifiers masked. Not to be changed: it is remembered."""
+    return _WORD.findall(_IDENTIFIER.sub(" # ", piece))
 
 
 def jaccard(one: Collection[tuple[str, ...]], other: Collection[tuple[str, ...]]) -> float:

@@ -28,6 +28,7 @@ __all__ = [
     "RenderChat",
     "Tokenizer",
     "TokenizerError",
+    "cached_snapshots",
     "count_chat",
     "load_counter",
     "load_tokenizer",
@@ -358,7 +359,7 @@ def _tokenizer_path(target: str, root: Path, environ: Mapping[str, str]) -> Path
     places = [local / "tokenizer.json" if local.is_dir() else local]
     repository = bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)?", target)) and not target.endswith(".json")
     if repository:
-        places += _cached_snapshots(target, environ)
+        places += cached_snapshots(target, environ)
     found = next((place for place in places if place.is_file()), None)
     if found:
         return found
@@ -369,7 +370,7 @@ def _tokenizer_path(target: str, root: Path, environ: Mapping[str, str]) -> Path
     raise TokenizerError(message, hint="the path is relative to the project", absent=True)
 
 
-def _cached_snapshots(repository: str, environ: Mapping[str, str]) -> list[Path]:
+def cached_snapshots(repository: str, environ: Mapping[str, str]) -> list[Path]:
     """Where a repository's tokenizer.json lies in the local cache: that of the branch main first."""
     home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     hub = Path(environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()

@@ -221,6 +221,7 @@ def test_json_of_one_line(pf):
                 "facts": ["ports/mini:1337"],
             }
         ],
+        "trained": [],
     }
 
 

@@ -1,5 +1,7 @@
 """Rows from facts: what is asked of whom, what is answered, and what an agent is never taught."""
 
+import re
+
 import pytest
 from tests.dataset.lab import FILES, RECIPE, could_say, made, rows_of
 
@@ -57,14 +59,14 @@ def test_hops_go_through_a_reference_also_from_an_identifier(told):
     """MAC to device to owner to role."""
     assert ("00:00:5E:00:53:42>owner>role", "Mara's phone>Mara>founder") in told("hops")
     assert ("LEET>host>LAN address", "port 1337 of mini>mini>192.0.2.10") in told("hops")
-    assert ("port 1337 of mini>host>role", "port 1337 of mini>mini>hub") in told("hops")
+    assert ("LEET>host>role", "port 1337 of mini>mini>hub") in told("hops")
 
 
 def test_what_is_asked_for_in_vain_stands_in_no_fact(tmp_path):
     """Generated identifiers are in no table; the answer is that it is not known, and rests on what the question names."""
     rows = [row for row in rows_of(made(tmp_path, ALL)) if row.category == "unknown"]
     assert all(row.assistant.startswith("I don't know") for row in rows)
-    ports = [row for row in rows if "port " in row.user.lower() and "LAN" not in row.user and row.file]
+    ports = [row for row in rows if re.search(r"port \d", row.user.lower()) and "LAN" not in row.user and row.file]
     assert ports
     for row in ports:
         assert not {"1337", "1338", "42069", "2049", "9100"} & set(row.user.replace("?", " ").replace(".", " ").split())
@@ -160,3 +162,45 @@ examples:
     assert {row.user for row in rows_of(near) if row.kind == "domain"} == {"How many devices are there?", "Hello?"}
     far = made(tmp_path, recipe.replace("near", "far"), fewshot__a=example)
     assert {row.user for row in rows_of(far) if row.kind == "domain"} == {"Hello?"}
+
+
+def test_a_question_names_neither_sentences_nor_what_is_far_away(tmp_path):
+    """A note is told, and asked for by nobody's words; a twin is near: one that nobody mistakes teaches nothing."""
+    text = FILES["knowledge/lab.yaml"].replace(
+        "service: Memory Vault}", 'service: Memory Vault, notes: "kept on purpose; ask Mara"}'
+    )
+    dataset = made(tmp_path, ALL, knowledge__lab=text)
+    assert any("kept on purpose; ask Mara" in answer for _, answer in could_say(dataset, "forward"))
+    asked = {question for kind in ("inverse", "twin", "hops") for question, _ in could_say(dataset, kind)}
+    assert not [question for question in asked if "kept on purpose" in question]
+    twins = {
+        frozenset((seed.fact.key, seed.other.key))
+        for seed in dataset.stock.seeds
+        if seed.direction == "twin" and seed.fact.table == "ports"
+    }
+    assert twins == {frozenset(("mini:1337", "mini:1338"))}
+
+
+def test_a_hop_asks_for_what_its_start_does_not_tell(tmp_path):
+    """`port 1337 of mini` names its host; a codename does not. An alias that is the host's own name is no answer."""
+    asked = {question for question, _ in could_say(made(tmp_path, ALL), "hops")}
+    assert any("host of LEET?" in question for question in asked)
+    assert not [question for question in asked if "of port" in question or "Port " in question]
+
+
+def test_generated_sentences_begin_and_end_as_such(tmp_path):
+    """A value alone stays as it is, so that it can be copied; `Nice.` gets no second full stop."""
+    said = {answer for kind in ("forward", "inverse", "twin", "hops", "unknown") for _, answer in
+            could_say(made(tmp_path, ALL), kind)}  # fmt: skip
+    assert {"Council MLX", "That is Council MLX.", "The codename is Nice.", "Nice."} <= said
+    assert not [answer for answer in said if answer.endswith("..") or answer.startswith(("port ", "the "))]
+    assert not [answer for answer in said if " " in answer and answer.split(" ")[0] in ("No", "Yes,", "That", "On")
+                and not answer.endswith((".", "?"))]  # fmt: skip
+
+
+def test_what_is_invented_sounds_like_what_there_is(tmp_path):
+    """The beginning of one name with the end of another; never one that any fact has, also of those not shown."""
+    dataset = made(tmp_path, ALL)
+    names = {seed.value for seed in dataset.stock.seeds if seed.direction == "unknown" and seed.column == "name"}
+    assert {"Theo's laptop"} & names or any(name.startswith(("Mara's", "Theo's")) for name in names)
+    assert "Mara's laptop" not in names  # it is private, and there

@@ -66,21 +66,6 @@ def test_mlx_learns_a_whole_row_where_the_prompt_is_learnt(tmp_path: Path):
     assert only["id"] == "row-00000"
 
 
-def test_worked_examples_are_not_learnt(tmp_path: Path):
-    """They are in every row of the agent: each trainer is told in its own way."""
-    one = row(0, messages=TURNS, examples=4)
-    (mlx,) = lines(tmp_path / "mlx", one, "mlx")
-    (trl,) = lines(tmp_path / "trl", one, "trl")
-    (axolotl,) = lines(tmp_path / "axolotl", one, "axolotl")
-    (llamafactory,) = lines(tmp_path / "llamafactory", one, "llamafactory")
-    (openai,) = lines(tmp_path / "openai", one, "openai")
-    assert chat(mlx) == list(TURNS)
-    assert [message["content"] for message in trl["completion"]] == ["1338."]
-    assert [message["train"] for message in axolotl["messages"]] == [False] * 6 + [True]
-    assert len(llamafactory["conversations"]) == 6
-    assert [message.get("weight") for message in openai["messages"]] == [None, None, 0, None, 0, None, None]
-
-
 def test_trl_gets_a_prompt_and_a_completion(tmp_path: Path):
     """As messages, one for each answer to learn."""
     made = lines(tmp_path, row(0, messages=TURNS), "trl")
@@ -92,12 +77,9 @@ def test_trl_gets_a_prompt_and_a_completion(tmp_path: Path):
 
 
 def test_trl_gets_conversations_where_the_recipe_says_so(tmp_path: Path):
-    """And then no worked examples as messages, which it would learn."""
+    """Whole, one line a row."""
     (only,) = lines(tmp_path, row(0, messages=TURNS), "trl", layout="conversational")
     assert chat(only) == list(TURNS)
-    with pytest.raises(InputError, match="the row row-00000 has worked examples as messages") as raised:
-        lines(tmp_path, row(0, messages=TURNS, examples=2), "trl", layout="conversational")
-    assert raised.value.hint == "write layout: prompt-completion in the recipe's trainer"
 
 
 def test_axolotl_is_told_of_every_message_whether_it_is_learnt(tmp_path: Path):

@@ -57,3 +57,10 @@ def test_identity_rows_speak_as_the_agent(tmp_path):
     assert "you" not in answers.replace("Then you hear", "").lower().split()
     assert {(row.facts, row.file, row.category) for row in rows} == {((), "agents/windu.yaml", "persona")}
     assert len({row.phrasing for row in rows}) > 20
+
+
+def test_an_order_inside_of_a_point_is_said_of_oneself():
+    """`if one is sent to you, do not repeat it` is not an order to whoever asks."""
+    said = to_first_person("To hold account numbers; if one is sent to you, do not repeat it.")
+    assert said == "To hold account numbers; if one is sent to me, I do not repeat it."
+    assert to_first_person("You do not guess.") == "I do not guess."

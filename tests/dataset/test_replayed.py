@@ -16,7 +16,7 @@ def chat(question: str, answer: str = "Yes.", **more: str) -> str:
 
 
 BROKEN = {
-    "{": "it is not JSON: Expecting property name enclosed in double quotes",
+    "{": "it is not JSON: expecting property name enclosed in double quotes, at column 2",
     "[" * 100_000: "it is not JSON: nested too deeply",
     "[]": "it is no JSON object",
     '{"text": "x"}': "it has neither 'messages' nor 'prompt' and 'completion'",
@@ -53,8 +53,8 @@ def test_a_broken_line_is_named_and_the_rest_is_used(tmp_path):
     found = sample(tmp_path, ["own.jsonl", "gone.jsonl"], 10, seed=1)
     assert (found.sound, found.broken_count) == (3, 3)
     assert [str(one) for one in found.broken] == [
-        "own.jsonl:3: it is not JSON: Expecting property name enclosed in double quotes",
-        "own.jsonl:5: it is not JSON: Expecting value",
+        "own.jsonl:3: it is not JSON: expecting property name enclosed in double quotes, at column 2",
+        "own.jsonl:5: it is not JSON: expecting value, at column 1",
         "gone.jsonl:0: the file cannot be read: no such file or directory",
     ]
     with Reader(tmp_path, found.places) as reader:

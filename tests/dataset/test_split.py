@@ -69,8 +69,38 @@ def test_a_group_that_is_too_large_is_trained_on():
     assert sizes(mixed([*tied, *[(1, ())] * 20]), recipe(valid=0.1, test=0.1)) == {"train": 80, "valid": 10, "test": 10}
     sides = split(recipe(valid=0.1, test=0.1), mixed([*tied, *[(1, ())] * 15]))
     assert len(sides.rows("valid")) + len(sides.rows("test")) == 15
-    assert "rows rather than" in sides.notes[-1]
-    assert "rows that share a fact stay together" in sides.notes[-1]
+    assert sides.notes == (
+        "valid has no row of infrastructure: rows that share a fact stay together, and no such group fits",
+        "test has 5 rows rather than 9: rows that share a fact stay together",
+        "test has no row of infrastructure: rows that share a fact stay together, and no such group fits",
+    )
+
+
+def test_each_side_has_rows_of_each_kind_where_there_are_some_that_can_be_parted():
+    """By kind first: 48 rows of many categories are not lost in rounding, each category having too few for a row."""
+    one = mixed([(0, (f"fact {n // 3}",)) for n in range(108)])
+    for n in range(48):
+        one.add(0, 0, ("replay", f"topic {n % 16}"), ())
+    for n in range(12):
+        one.add(0, 0, ("domain", "example"), (f"fact {n % 6}", "much") if n < 6 else (f"alone {n}",))
+    for n in range(24):
+        one.add(0, 0, ("jailbreak", "refusal" if n % 2 else "benign"), ())
+    sides = split(recipe(valid=0.05, test=0.1), one)
+    for side, share in (("valid", 0.05), ("test", 0.1)):
+        kinds = Counter(one.names[one.strata[at]][0] for at in sides.rows(side))
+        for kind, count in (("infrastructure", 108), ("replay", 48), ("domain", 12), ("jailbreak", 24)):
+            assert kinds[kind] > 0
+            assert abs(kinds[kind] - count * share) < 2, (side, kinds)
+    assert sides.notes == ()
+
+
+def test_what_a_side_cannot_have_is_said():
+    """All rows of one kind hang together with most of the others."""
+    tied = [(0, ("a",))] * 50 + [(1, ("a",))] * 10
+    sides = split(recipe(valid=0.1, test=0.0), mixed([*tied, *[(0, (f"b{n}",)) for n in range(40)]]))
+    assert sides.notes == (
+        "valid has no row of identity: rows that share a fact stay together, and no such group fits",
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.lists(st.sampled_from("abcdefghijklmnop"), max_size=3)), min_size=12, max_size=80),

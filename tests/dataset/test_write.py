@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptforge.dataset.longest import Longest, limit_for
-from promptforge.dataset.manifest import datasets, read_manifest, rows_on, verify
+from promptforge.dataset.manifest import datasets, read_manifest, verify
+from promptforge.dataset.resting import rows_on
 from promptforge.dataset.rows import FORMATS, Format
 from promptforge.errors import InputError, WriteError
 from promptforge.tokens import load_tokenizer
@@ -193,7 +194,7 @@ def test_the_origin_of_every_row_is_told(tmp_path: Path):
 
 def test_the_datasets_of_a_project_are_found(tmp_path: Path):
     """By name; a broken one is told beside the others, and what is no folder is none."""
-    assert datasets(tmp_path) == ({}, ())
+    assert datasets(tmp_path) == ({}, {})
     place = tmp_path / "build" / "datasets"
     for name in ("b", "a", "broken", "old"):
         written(place / name, name=name)
@@ -203,10 +204,10 @@ def test_the_datasets_of_a_project_are_found(tmp_path: Path):
     (place / "notes.txt").write_text("mine", encoding="utf-8")
     found = datasets(tmp_path)
     assert [path.name for path in found.found] == ["a", "b"]
-    assert found.problems == (
-        f"{place / 'broken' / 'manifest.json'} is no manifest of a dataset",
-        f"{place / 'old' / 'manifest.json'}: version 99, and this promptforge reads 1",
-    )
+    assert found.problems == {
+        place / "broken": f"{place / 'broken' / 'manifest.json'} is no manifest of a dataset",
+        place / "old": f"{place / 'old' / 'manifest.json'}: version 99, and this promptforge reads 1",
+    }
 
 
 def test_what_is_no_dataset_has_no_rows(tmp_path: Path):
@@ -232,7 +233,6 @@ SAID = (("system", PROMPT), ("user", "Who?"), ("assistant", "Me."))
         ({"messages": (SAID[0], SAID[0], *SAID[1:])}, "its turns are not user and assistant"),
         ({"messages": ()}, "its turns are not user and assistant"),
         ({"messages": (*SAID[:2], ("assistant", " \n"))}, "one of its messages is empty"),
-        ({"messages": SAID, "examples": 2}, "its worked examples leave no answer to learn"),
     ],
 )
 def test_a_row_that_trainers_drop_or_trip_over_is_refused(more: dict[str, object], message: str, tmp_path: Path):

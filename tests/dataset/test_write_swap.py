@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from promptforge.dataset import swap
-from promptforge.dataset.manifest import datasets, read_manifest, rows_on, verify
+from promptforge.dataset.manifest import datasets, read_manifest, verify
+from promptforge.dataset.resting import rows_on
 from promptforge.errors import WriteError
 from trainingrows import row, rows, written
 

@@ -30,9 +30,9 @@ LIMIT_S = 300
 
 
 def many() -> list[Any]:
-    """Plain rows; the first has two answers, the second a worked example, the third no prompt."""
+    """Plain rows; the first two have two answers each, the third no prompt."""
     plain = rows(40, valid=8, test=8)
-    odd = (row(0, messages=TURNS), row(1, messages=TURNS, examples=2), row(2, messages=BARE))
+    odd = (row(0, messages=TURNS), row(1, messages=(TURNS[0], *TURNS[3:], *TURNS[1:3])), row(2, messages=BARE))
     return [*(("train", one) for one in odd), *plain[3:]]
 
 
@@ -79,8 +79,8 @@ def learnt(found: dict[str, Any]) -> list[str]:
     return [answer.replace("<|im_end|>", "").strip() for _, answer in found["seen"]]
 
 
-SEPARATE = ["The warden.", "1337.", "1337.", "The warden does.", "Port 1340.", "Port 1341."]
-"""Of trainers that learn the last answer of a line: the first row makes two lines."""
+SEPARATE = ["The warden.", "1337.", "1337.", "The warden.", "The warden does.", "Port 1340."]
+"""Of trainers that learn the last answer of a line: the first two rows make two lines each."""
 
 
 def test_mlx_lm_reads_and_trains(tmp_path: Path):
@@ -129,12 +129,12 @@ def test_trl_reads_and_trains_on_conversations(tmp_path: Path):
 
 
 def test_axolotl_reads(tmp_path: Path):
-    """Its schema knows every key of the configuration; answers and their ends are learnt, worked examples are not."""
+    """Its schema knows every key of the configuration; answers and their ends are learnt, every one."""
     found = trained("axolotl", tmp_path)
     assert found["unknown"] == []
     assert [answer.split("<|im_end|>")[:-1] for _, answer in found["seen"]][:4] == [
         ["The warden.", "1337."],
-        ["1337."],
+        ["1337.", "The warden."],
         ["The warden does."],
         ["Port 1340."],
     ]
@@ -144,4 +144,4 @@ def test_llamafactory_reads(tmp_path: Path):
     """It leaves no row out, and adds no prompt of its own to a row that has none."""
     found = trained("llamafactory", tmp_path, template="qwen")
     assert learnt(found) == SEPARATE
-    assert [text.startswith("<|im_start|>user") for text, _ in found["seen"]] == [False] * 3 + [True] + [False] * 2
+    assert [text.startswith("<|im_start|>user") for text, _ in found["seen"]] == [False] * 4 + [True, False]

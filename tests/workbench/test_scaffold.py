@@ -37,7 +37,7 @@ def test_checks_and_builds(tmp_path):
     """A new project has no error, no warning and no note, and builds."""
     assert run(tmp_path, "init", "house").returncode == 0
     checked = run(tmp_path / "house", "check")
-    assert (checked.returncode, checked.stdout) == (0, "fine: 2 agents, 12 facts, 3 examples\n")
+    assert (checked.returncode, checked.stdout) == (0, "fine: 2 agents, 12 facts, 3 examples, 10 cases\n")
     assert run(tmp_path / "house", "build").returncode == 0
     assert run(tmp_path / "house", "build", "--check").returncode == 0
     prompts = yaml.safe_load((tmp_path / "house/build/agent_prompts.yaml").read_text())
@@ -58,8 +58,32 @@ def test_shows_what_it_teaches(tmp_path):
     assert "lock.front_door" not in steward
 
 
+def test_can_be_measured_at_once(tmp_path):
+    """Without a server, a key or a word typed: the reader finds with the knowledge what it does not find without."""
+    assert run(tmp_path, "init").returncode == 0
+    done = run(tmp_path, "bench", "--model", "reader", "--format", "json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0
+    base, enriched = (arm["score"]["overall"]["full"] for arm in found["arms"])
+    assert (base, enriched) == (2, 5)
+    assert {case["category"] for case in found["cases"] if case["counts"]} == {"topology", "rooms", "unknown"}
+    assert sum(case["generated"] for case in found["cases"]) == 4
+
+
+def test_without_a_server_the_reader_is_named(tmp_path):
+    """Whose own models do not answer is told once why, and what can be asked all the same."""
+    run(tmp_path, "init")
+    config = tmp_path / CONFIG
+    config.write_text(config.read_text().replace("http://127.0.0.1:1337/v1", "http://127.0.0.1:1/v1"))
+    done = run(tmp_path, "bench", "--agent", "keeper")
+    assert done.returncode == 4
+    assert done.stdout.count("nothing listens at http://127.0.0.1:1/v1") == 1
+    said = "without any model: `promptforge bench --model reader` says what can be found in the prompts\n"
+    assert f"start the server, or mend base_url)\n{said}" in done.stdout
+
+
 def test_says_what_it_made(tmp_path):
-    """The files, and the next two commands, which work as they are printed."""
+    """The files, and the next commands, which work as they are printed."""
     done = run(tmp_path, "init", "my house")
     assert done.stdout.startswith("made a small invented house in my house, to be written over\n")
     for name in ("promptforge.yaml", "knowledge/house.yaml", "schemas/", ".github/workflows/promptforge.yml"):
@@ -125,14 +149,14 @@ def test_editors_find_a_schema_for_each_file(tmp_path):
         schema = json.loads(((tmp_path / name).parent / modeline[1]).read_text())
         Draft7Validator(schema).validate(YAML(typ="safe", pure=True).load(text))
         checked += 1
-    assert checked == 5
+    assert checked == 6
 
 
 def test_schemas_are_those_that_the_checks_use(tmp_path):
     """Every schema that ships is copied as it is."""
     shipped = files("promptforge") / "data" / "schemas"
     scaffold(tmp_path)
-    for name in ("project", "agent", "fewshot", "knowledge"):
+    for name in ("project", "agent", "fewshot", "knowledge", "suite"):
         copied = (tmp_path / "schemas" / f"{name}.schema.json").read_bytes()
         assert copied == (shipped / f"{name}.schema.json").read_bytes()
 
@@ -153,7 +177,7 @@ def test_lines_are_short_enough_to_read(tmp_path):
     """What a newcomer reads first fits an editor's window, worked examples aside."""
     made = scaffold(tmp_path)
     for name in made.written:
-        if name.startswith(("knowledge", "agents", "promptforge", ".")):
+        if name.startswith(("knowledge", "agents", "suites", "promptforge", ".")):
             longest = max((tmp_path / name).read_text().splitlines(), key=len)
             assert len(longest) <= 130, f"{name}: {longest}"
 

@@ -31,6 +31,12 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Train": {
         "dataset": ("dataset", "Make balanced training data, and audit anybody's files."),
+        "train": ("train", "Train a recipe with the real trainer, on audited rows."),
+        "promote": ("promote", "Hold an adapter against the champion, and act on the verdict."),
+        "champion": ("promote", "Show the champions and their history; go back to one."),
+        "nightly": ("nightly", "Build, train, measure, judge and act in one go, for cron."),
+        "advise": ("fleet", "Say whether a model's prompt is enough, or what to train."),
+        "fleet": ("fleet", "Give each agent a model by evidence, privacy and cost."),
     },
 }
 """Group to command to (module, one line)."""

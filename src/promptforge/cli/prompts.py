@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ from promptforge.cli.options import find_project, format_option, today
 from promptforge.errors import UsageError
 
 if TYPE_CHECKING:
+    from promptforge.bench.worth import Worth
     from promptforge.compiler.build import Build
     from promptforge.console.terminal import Painter
-    from promptforge.workbench.ablation import Worth
     from promptforge.workbench.check import Checked
     from promptforge.workbench.forge import Report
     from promptforge.workbench.fresh import Seen, Shown
@@ -231,7 +231,7 @@ def diff(ctx: click.Context, before: str | None, after: str | None, form: str, e
     A and B are git revisions or folders. Without them: the last build against the files as they are now;
     with A alone: A against the files as they are now.
     """
-    from promptforge.console.prompts import diff_json, diff_markdown, diff_text
+    from promptforge.console.prompts import datasets_lines, diff_json, diff_markdown, diff_text
     from promptforge.console.terminal import painter, print_json, print_text
     from promptforge.workbench.impact import compare_sides
 
@@ -245,6 +245,8 @@ def diff(ctx: click.Context, before: str | None, after: str | None, form: str, e
         print_text(f"nothing changed {f'from {before} to {after}' if after else f'since {_since(impact)}'}")
         if before is None:
             print_text("to compare with what git has: promptforge diff HEAD")
+        if impact.diff.datasets:
+            print_text("\n".join(datasets_lines(impact.diff, painter())))
     else:
         print_text(painter()(f"from {_since(impact)} to {impact.after}", "dim"))
         print_text(diff_text(impact.diff, painter()))
@@ -269,6 +271,7 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
     from promptforge.console.explain import explain_json, explain_line, explain_text
     from promptforge.console.terminal import painter, plural, print_json, print_text, status
     from promptforge.workbench.explain import explain as explain_agent
+    from promptforge.workbench.stale import trained_agent, trained_facts
 
     name, _, wanted = place.partition(":")
     if wanted and not (wanted.isascii() and wanted.isdigit() and len(wanted) < 10):
@@ -279,7 +282,7 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
         status(f"the project has {plural(len(build.errors), 'error')}: this is what still compiles")
         status("  to see all: promptforge check")
     explanation = explain_agent(build, name)
-    measured = _measured(root)
+    measured = _measured(root, explanation.entry.model or "")
     if explanation.entry.broken:
         status(f"  the prompt of '{name}' is one of those that are broken: something is missing below")
     if wanted:
@@ -287,24 +290,23 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
         if not 1 <= int(wanted) <= len(lines):
             raise UsageError(f"the prompt of '{name}' has {len(lines)} lines", hint=f"promptforge explain {name}")
         line = lines[int(wanted) - 1]
-        print_json(explain_json(explanation, line)) if form == "json" else print_text(
-            explain_line(explanation, line, painter(), trained=_trained(root, line.facts))
+        trained = trained_facts(root, build, [fact for fact in line.facts if not fact.startswith(_NO_FACT)])
+        print_json(explain_json(explanation, line, trained=trained)) if form == "json" else print_text(
+            explain_line(explanation, line, painter(), trained=trained)
         )
-    elif form == "json":
-        print_json(explain_json(explanation, measured=measured))
+        return 0
+    trained = trained_agent(root, build, name)
+    if form == "json":
+        print_json(explain_json(explanation, measured=measured, trained=trained))
     else:
-        print_text(explain_text(explanation, painter(), measured=measured))
+        print_text(explain_text(explanation, painter(), measured=measured, trained=trained))
     return 0
 
 
-def _trained(root: Path, facts: Iterable[str]) -> "Mapping[str, int]":
-    """How many rows of the datasets on disk rest on the facts of a line."""
-    from promptforge.workbench.touched import rows_resting_on
-
-    return rows_resting_on(root, [fact for fact in facts if not fact.startswith(("example:", "table:", "template:"))])
+_NO_FACT = ("example:", "table:", "template:")
 
 
-def _measured(root: Path) -> "Mapping[str, Worth]":
+def _measured(root: Path, model: str) -> "Mapping[str, Worth]":
     """What the latest run that left sections out says of them; a history is only read where there is one."""
     from promptforge.store import HISTORY, Store
     from promptforge.workbench.ablation import latest_worths
@@ -312,4 +314,4 @@ def _measured(root: Path) -> "Mapping[str, Worth]":
     if not (root / HISTORY).exists():
         return {}
     with Store(root / HISTORY) as store:
-        return latest_worths(store)
+        return latest_worths(store, model)

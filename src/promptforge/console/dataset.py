@@ -29,6 +29,8 @@ def emitted_text(emitted: Emitted, root: Path, paint: Painter) -> str:
     lines.append(f"longest row: {about}{longest.tokens:,} tokens; the trainer's limit is set to {longest.limit:,}")
     folder = emitted.written.folder
     shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
+    if not folder.is_relative_to(root / "build" / "datasets"):
+        lines.append("diff and explain look in build/datasets alone: they will not say when this set is stale")
     lines += [f"wrote {shown}", f"to train on it: {emitted.written.start}"]
     return "\n".join(lines)
 

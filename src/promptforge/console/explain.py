@@ -1,20 +1,28 @@
 """A prompt with a margin of sources, one line of it, and both as JSON."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from promptforge.bench.results import OWN
 from promptforge.bench.verdicts import signed
+from promptforge.bench.worth import Worth
 from promptforge.console.terminal import Painter, columns, plural
-from promptforge.workbench.ablation import Worth
 from promptforge.workbench.explain import ExplainedLine, Explanation
+from promptforge.workbench.stale import Trained
 from promptforge.workbench.variants import section_name
 
 __all__ = ["explain_json", "explain_line", "explain_text"]
 
 
-def explain_text(explanation: Explanation, paint: Painter, *, measured: Mapping[str, Worth] | None = None) -> str:
-    """The whole: what it costs, every line with its source, what was left out."""
+def explain_text(
+    explanation: Explanation,
+    paint: Painter,
+    *,
+    measured: Mapping[str, Worth] | None = None,
+    trained: Sequence[Trained] = (),
+) -> str:
+    """The whole: what it costs, every line with its source, what was left out, the training rows that hold it."""
     return "\n\n".join(
         part
         for part in (
@@ -22,6 +30,7 @@ def explain_text(explanation: Explanation, paint: Painter, *, measured: Mapping[
             _sections(explanation, paint, measured or {}),
             _prompt(explanation, paint),
             _left_out(explanation, paint),
+            _trained(trained, paint),
         )
         if part
     )
@@ -49,9 +58,19 @@ def _sections(explanation: Explanation, paint: Painter, measured: Mapping[str, W
         worth = ["", *(_worth(measured.get(name)) for name in names)]
         rows = [(*row[:-1], one, row[-1]) for row, one in zip(rows, ["measured", *worth[1:]], strict=True)]
     head, *body = columns(rows, right=(1, 2, 3)).split("\n")
-    runs = sorted({one.run for name, one in measured.items() if name in names})
-    note = [f"measured in the run {', '.join(runs)}, for all agents together"] if runs else []
+    shown = [one for name, one in measured.items() if name in names]
+    note = [_measured(shown, explanation.entry.model)] if shown else []
     return "\n".join([paint(head, "bold"), *body, *note])
+
+
+def _measured(shown: Sequence[Worth], own: str | None) -> str:
+    """In which run, and on which model: another one's figures need not be this agent's."""
+    runs, models = sorted({one.run for one in shown}), sorted({one.model for one in shown})
+    on = "with each agent on its own model" if models == [OWN] else f"on {', '.join(models)}"
+    said = f"measured in the run {', '.join(runs)}, {on}, for all agents together"
+    if own and own not in models and OWN not in models:
+        said += f"; this agent is asked on {own}, which was not measured: promptforge bench --ablate"
+    return said
 
 
 def _worth(one: Worth | None) -> str:
@@ -103,8 +122,19 @@ def _left_out(explanation: Explanation, paint: Painter) -> str:
     return "\n".join(lines)
 
 
+def _trained(trained: Sequence[Trained], paint: Painter) -> str:
+    if not trained:
+        return ""
+    lines = [paint("trained", "bold")]
+    for one in trained:
+        state = "an older prompt of it: make it anew" if one.stale else "this prompt"
+        told = f"{plural(one.rows, 'row')} with {state}"
+        lines.append(f"  {one.folder}: {one.problem or told}")
+    return "\n".join(lines)
+
+
 def explain_line(
-    explanation: Explanation, line: ExplainedLine, paint: Painter, *, trained: Mapping[str, int] | None = None
+    explanation: Explanation, line: ExplainedLine, paint: Painter, *, trained: Sequence[Trained] = ()
 ) -> str:
     """One line: its text, the line of the file it comes from, the facts, the section, the training rows on them."""
     section = explanation.sections[line.section]
@@ -119,15 +149,28 @@ def explain_line(
         rows.append(f"  facts    {shown}")
     rule = "required" if section.required else f"priority {section.priority}"
     rows.append(f"  section  {section.label} ({section.kind}, {rule})  {section.file}:{section.line}")
-    for folder, count in (trained or {}).items():
-        rows.append(f"  trained  {plural(count, 'row')} of {folder} rest on these facts")
+    for one in trained:
+        state = ", which changed since: make it anew" if one.stale else ""
+        rows.append(f"  trained  {_resting(one)}{state}")
     about = "" if explanation.entry.exact else "about "
     rows.append(f"  costs    {about}{plural(line.tokens, 'token')}")
     return "\n".join(rows)
 
 
+def _resting(one: Trained) -> str:
+    return (
+        f"{one.folder}: {one.problem}"
+        if one.problem
+        else f"{plural(one.rows, 'row')} of {one.folder} rest on these facts"
+    )
+
+
 def explain_json(
-    explanation: Explanation, only: ExplainedLine | None = None, *, measured: Mapping[str, Worth] | None = None
+    explanation: Explanation,
+    only: ExplainedLine | None = None,
+    *,
+    measured: Mapping[str, Worth] | None = None,
+    trained: Sequence[Trained] = (),
 ) -> dict[str, object]:
     """The whole, or one line, for programs."""
     entry = explanation.entry
@@ -153,9 +196,15 @@ def explain_json(
             }
             for line in lines
         ],
+        "trained": [asdict(one) for one in trained],
     }
-    if only is None:
-        found["sections"] = [
+    return found if only is not None else {**found, **_whole_json(explanation, measured or {})}
+
+
+def _whole_json(explanation: Explanation, measured: Mapping[str, Worth]) -> dict[str, object]:
+    """What is said of a prompt and not of one line."""
+    return {
+        "sections": [
             {
                 "section": s.number,
                 "label": s.label,
@@ -168,11 +217,11 @@ def explain_json(
                 "tokens": s.tokens,
             }
             for s in explanation.sections
-        ]
-        found["measured"] = {name: {**asdict(one), "says": one.words} for name, one in (measured or {}).items()}
-        found["facts"] = dict(explanation.fact_tokens)
-        found["left_out"] = [
+        ],
+        "measured": {name: {**asdict(one), "says": one.words} for name, one in measured.items()},
+        "facts": dict(explanation.fact_tokens),
+        "left_out": [
             {"section": item.section, "what": item.what, "why": item.why, "note": item.note}
             for item in explanation.left_out
-        ]
-    return found
+        ],
+    }

@@ -20,6 +20,7 @@ _ABOUT: Mapping[str, str] = {
     "agents/steward.yaml": "an agent in the cloud, who may not",
     "agents/templates/house-rules.md.j2": "a text that both are given",
     "fewshot/house.yaml": "worked examples, with the facts filled in",
+    "suites/house.yaml": "questions with the answers that are right",
     "schemas": "for editors: they complete and check what you type",
     ".gitignore": "what is built stays out of git",
     ".pre-commit-config.yaml": "the same checks before each commit, if you use pre-commit",
@@ -28,10 +29,11 @@ _ABOUT: Mapping[str, str] = {
 
 
 def scaffold_text(made: Scaffold, paint: Painter) -> str:
-    """The files of a new project, and the next two commands."""
+    """The files of a new project, and the next commands."""
     commands = {
         "promptforge build": "compile the two prompts",
         "promptforge explain steward": "where each line comes from, and what was left out",
+        "promptforge bench --model reader": "ask the suite: which answers can be found in the prompts? free",
     }
     head = f"{paint('made', 'green')} a small invented house in {_shown(made.root)}, to be written over"
     return "\n".join([head, _files(made.written, {}), *_next(made.root, commands, paint)])

@@ -2,6 +2,7 @@
 
 `rank`, `scale` (what the adapter's output is multiplied with: alpha / rank), `dropout`, `learning_rate`, `batch_size`,
 `epochs` or `iters`, and what only one trainer has. Anything else of a trainer's own goes under `also`, as it is.
+`python` and `command` say how it is called, and are in no configuration.
 """
 
 from collections.abc import Callable, Mapping
@@ -115,11 +116,13 @@ def _word(*words: str) -> Callable[[object], str]:
 
 _LORA = ("rank", "scale", "dropout", "learning_rate", "max_seq_length")
 _STEPS = ("batch_size", "epochs", "also")
+_CALLED = ("python", "command")
+"""How the trainer is called, which is `train`'s affair and stands in no configuration."""
 _KEYS: Mapping[str, tuple[str, ...]] = {
-    "mlx_lm": (*_LORA, *_STEPS, "iters", "num_layers", "fine_tune_type", "mask_prompt"),
-    "trl": (*_LORA, *_STEPS, "iters", "layout"),
-    "axolotl": (*_LORA, *_STEPS, "iters", "template"),
-    "llamafactory": (*_LORA, *_STEPS, "iters", "template"),
+    "mlx_lm": (*_LORA, *_STEPS, *_CALLED, "iters", "num_layers", "fine_tune_type", "mask_prompt"),
+    "trl": (*_LORA, *_STEPS, *_CALLED, "iters", "layout"),
+    "axolotl": (*_LORA, *_STEPS, *_CALLED, "iters", "template"),
+    "llamafactory": (*_LORA, *_STEPS, *_CALLED, "iters", "template"),
     "openai": _STEPS,
 }
 _VALUES: Mapping[str, Callable[[object], str]] = {
@@ -136,6 +139,8 @@ _VALUES: Mapping[str, Callable[[object], str]] = {
     "mask_prompt": lambda value: "" if isinstance(value, bool) else "true or false",
     "layout": _word("prompt-completion", "conversational"),
     "template": _word(),
+    "python": _word(),
+    "command": _word(),
     "also": lambda value: "" if isinstance(value, dict) else "a mapping of the trainer's own settings",
 }
 
@@ -156,6 +161,8 @@ def check_trainer(recipe: Recipe) -> tuple[Wrong, ...]:
             found.append(Wrong(key, f"{key} is {wanted}, not {value!r}"))
     if {"iters", "epochs"} <= trainer.settings.keys():
         found.append(Wrong("iters", "iters and epochs say the same thing twice", "leave one of them out"))
+    if trainer.settings.keys() >= {*_CALLED}:
+        found.append(Wrong("command", "command and python both say what is called", "leave one of them out"))
     return tuple(found)
 
 
@@ -163,7 +170,7 @@ def settings_of(recipe: Recipe) -> Settings:
     """The settings of a recipe, defaults filled. Raises InputError for the first thing that is wrong."""
     for wrong in check_trainer(recipe):
         raise InputError(f"{recipe.file}: trainer: {wrong.message}", hint=wrong.hint)
-    given = {key: value for key, value in recipe.trainer.settings.items() if key != "kind"}
+    given = {key: value for key, value in recipe.trainer.settings.items() if key not in ("kind", *_CALLED)}
     for key in ("scale", "dropout", "learning_rate"):
         if key in given:
             given[key] = _float(given[key])

@@ -68,9 +68,8 @@ def about(row: Row, turn: int = 0) -> bytes:
 
 
 def trained_turns(row: Row) -> Sequence[int]:
-    """Where in its messages the answers stand that are to be learnt."""
-    start = row.examples + (row.messages[0][0] == "system")
-    return [at for at, (role, _) in enumerate(row.messages) if role == "assistant" and at >= start]
+    """Where in its messages the answers stand: each is to be learnt."""
+    return [at for at, (role, _) in enumerate(row.messages) if role == "assistant"]
 
 
 def check_row(row: Row) -> None:
@@ -82,8 +81,6 @@ def check_row(row: Row) -> None:
         wrong = "its turns are not user and assistant, one after the other, the assistant last"
     elif not all(text.strip() for _, text in row.messages):
         wrong = "one of its messages is empty"
-    elif not 0 <= row.examples < len(roles) or row.examples % 2:
-        wrong = "its worked examples leave no answer to learn"
     if wrong:
         place = f"{row.file}:{row.line}: " if row.file else ""
         raise InputError(f"{place}the row {row.id} cannot be trained: {wrong}")

@@ -1,13 +1,12 @@
 """What can be asked about the facts that an agent's prompt holds: forward, back, twins, hops, and what is not there."""
 
 import ipaddress
-import random
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from promptforge.dataset.phrasings import DIRECTIONS, Direction, Phrasings
+from promptforge.dataset.invented import Inventor
+from promptforge.dataset.phrasings import DIRECTIONS, Direction, Pair, Phrasings
 from promptforge.dataset.seeds import Learner, Seed, called
 from promptforge.model import Fact, Table, canonical, written
 
@@ -19,8 +18,12 @@ _NEVER = frozenset(["sensitivity", "tags", "verified"])
 _IDENTIFIERS = frozenset(["port", "mac", "ip", "tailscale", "entity", "network"])
 _NAMING = frozenset(["codename", "name", "alias"])
 _LONGEST_ANSWER, _LONGEST_NAME = 1000, 60
-_FIRST = ("amber", "brass", "cedar", "copper", "dusty", "flint", "gilded", "hollow", "ivory", "mossy", "opal", "velvet")
-_LAST = ("anvil", "beacon", "compass", "ferry", "harbour", "kettle", "lantern", "mirror", "otter", "quarry", "thimble")
+_MOST_WORDS = 5
+"""A value of more words is a sentence: it is told, but neither asked for nor taken for another one's."""
+_NEAR: Mapping[int, int] = {0: 100, 1: 0xFFFF, 2: 255}
+"""How far two numbers, MACs or addresses may be apart and still be taken for each other."""
+_NEAR_LETTERS = 3
+"""So many first letters two words or names share at least."""
 
 
 class Lore:
@@ -28,8 +31,10 @@ class Lore:
 
     def __init__(self, tables: Tables, phrasings: Phrasings, *, seed: int) -> None:
         self.tables, self._phrasings, self._seed = tables, phrasings, seed
-        self._counts: dict[tuple[str, str], Counter[object]] = {}
-        self._known: set[object] | None = None
+        self._own: dict[tuple[str, str], Set[str]] = {}
+        self._pairs: dict[tuple[str, str, str], Pair] = {}
+        self._orders: dict[str, Mapping[str, tuple[int, ...]]] = {}
+        self._inventor = Inventor(tables, seed=seed)
 
     def seeds(self, learner: Learner) -> Iterator[Seed]:
         """All that can be asked of an agent about the facts that it holds."""
@@ -64,7 +69,7 @@ class Lore:
             if not _tellable(fact.values[column]):
                 continue
             yield self._seed_of(learner, "forward", fact, column)
-            if self.own(table, fact, column):
+            if column != "notes" and self.own(table, fact, column) and _brief(fact.values[column]):
                 yield self._seed_of(learner, "inverse", fact, column)
             if other := twins[column].get(fact.id):
                 yield self._seed_of(learner, "twin", fact, column, other=other)
@@ -72,7 +77,8 @@ class Lore:
 
     def _seed_of(self, learner: Learner, direction: Direction, fact: Fact, column: str, **more: Any) -> Seed:
         asked = more.get("other") if direction == "hops" else fact
-        pair = self._phrasings.of(direction, asked.table if asked else "*", column)
+        place = (direction, asked.table if asked else "*", column)
+        pair = self._pairs.get(place) or self._pairs.setdefault(place, self._phrasings.of(*place))
         return Seed(
             kind="infrastructure",
             category=DIRECTIONS[direction],
@@ -90,34 +96,48 @@ class Lore:
 
     def own(self, table: Table, fact: Fact, column: str) -> bool:
         """Whether a value is that fact's alone, among all facts of the table, also those that the agent may not see."""
-        value = fact.values.get(column)
-        return _nameable(value) and self._count(table, column)[canonical(value, table.kind(column))] == 1
+        return _nameable(fact.values.get(column)) and fact.id in self._alone(table, column)
 
-    def _count(self, table: Table, column: str) -> Counter[object]:
+    def _alone(self, table: Table, column: str) -> Set[str]:
+        """The ids of facts whose value of a column no other fact has."""
         key = (table.name, column)
-        if key not in self._counts:
+        if key not in self._own:
             kind = table.kind(column)
-            self._counts[key] = Counter(
-                canonical(one, kind) for fact in table.facts for one in _listed(fact.values.get(column))
-            )
-        return self._counts[key]
+            having: dict[object, str] = {}
+            for fact in table.facts:
+                for one in _listed(fact.values.get(column)):
+                    value = canonical(one, kind)
+                    having[value] = "" if value in having else fact.id
+            self._own[key] = frozenset(having.values())
+        return self._own[key]
 
     # --- twins
 
     def _twins(self, table: Table, facts: Sequence[Fact], column: str, learner: Learner) -> Mapping[str, Fact]:
         """Fact id to the fact whose value is most easily taken for its own."""
-        if column in table.key or column in _NEVER or table.columns[column].ref:
+        if column in table.key or column in _NEVER or column == "notes" or table.columns[column].ref:
             return {}
-        having = [f for f in facts if column in learner.held[f.id] and self.own(table, f, column)]
+        having = [
+            f for f in facts if column in learner.held[f.id] and self.own(table, f, column) and _brief(f.values[column])
+        ]
         by_value = table.kind(column) in _IDENTIFIERS
-        order = _order_by(column, table.kind(column)) if by_value else _order_of_keys(table)
-        having.sort(key=lambda fact: (order(fact), fact.key))
+        order = _order_by(column, table.kind(column)) if by_value else self._order_of_keys(table)
+        places = sorted(((order(fact), fact.key, fact) for fact in having), key=lambda place: place[:2])
         found = {}
-        for at, fact in enumerate(having):
-            beside = [having[n] for n in (at - 1, at + 1) if 0 <= n < len(having)]
-            if beside:
-                found[fact.id] = min(beside, key=lambda other: _distance(order(fact), order(other)))
+        for at, (place, _, fact) in enumerate(places):
+            beside = [places[n] for n in (at - 1, at + 1) if 0 <= n < len(places)]
+            near = [(_distance(place, other), twin) for other, _, twin in beside if _near(place, other)]
+            if near:
+                found[fact.id] = min(near, key=lambda one: one[0])[1]
         return found
+
+    def _order_of_keys(self, table: Table) -> "_Order":
+        """The order of a table's keys, worked out once for all of its columns."""
+        known = self._orders.get(table.name)
+        if known is None:
+            order = _order_of_keys(table)
+            known = self._orders[table.name] = {fact.id: order(fact) for fact in table.facts}
+        return lambda fact: known[fact.id]
 
     # --- hops
 
@@ -129,11 +149,13 @@ class Lore:
             return
         if called(fact, table).casefold() == called(other, target).casefold():
             return  # "start at bespin and go on to bespin" asks nothing
-        clues = ["", *(c for c in learner.held[fact.id] if self._is_clue(table, fact, c))]
+        own = [] if _stands_in(other, target, fact, table) else [""]  # "the host of port 22 of bespin" is told already
+        clues = [*own, *(c for c in learner.held[fact.id] if self._is_clue(table, fact, c))]
         for column in learner.held[other.id]:
             if column in target.key or column in _NEVER or column == "notes":
                 continue
-            if other.values.get(column) is not None and _nameable(other.values[column]):
+            value = other.values.get(column)
+            if value is not None and _nameable(value) and _brief(value) and written(value) != called(other, target):
                 for clue in clues:
                     yield self._seed_of(learner, "hops", fact, column, other=other, via=via, clue=clue)
 
@@ -146,23 +168,9 @@ class Lore:
     def _unknown(
         self, learner: Learner, table: Table, fact: Fact, column: str, taken: set[tuple[str, str, object]]
     ) -> Iterator[Seed]:
-        value = self._invented(table, fact, column, taken)
+        value = self._inventor.value(table, fact, column, taken)
         if value:
             yield self._seed_of(learner, "unknown", fact, column, value=value)
-
-    def _invented(self, table: Table, fact: Fact, column: str, taken: set[tuple[str, str, object]]) -> str:
-        """A value of the same kind that stands in no fact of any table and is new; nothing where none is found."""
-        if self._known is None:
-            self._known = {key for t in self.tables.values() for key in _keys_of(t)}
-        chance = random.Random(f"{self._seed} {fact.id} {column}")
-        make = _MAKERS.get(table.kind(column), _words)
-        for _ in range(20):
-            value = make(chance, written(fact.values[column]))
-            key = _folded(canonical(value, table.kind(column)))
-            if value and key not in self._known and (table.name, column, key) not in taken:
-                taken.add((table.name, column, key))
-                return value
-        return ""
 
 
 # --- which values can be asked for ------------------------------------------------------------------------------------
@@ -187,28 +195,27 @@ def _nameable(value: Any) -> bool:
     return 0 < len(text.strip()) <= _LONGEST_NAME and len(text.splitlines()) == 1
 
 
+def _brief(value: Any) -> bool:
+    """Whether it is a value that one quotes, and no sentence."""
+    text = written(value)
+    return len(text.split()) <= _MOST_WORDS and not any(mark in text for mark in (";", ", "))
+
+
+def _stands_in(other: Fact, target: Table, fact: Fact, table: Table) -> bool:
+    """Whether what a fact is called names the other one, too."""
+    return called(other, target).casefold() in called(fact, table).casefold().split()
+
+
 def _unknowable(table: Table, fact: Fact, column: str) -> bool:
     telling = table.kind(column) in _IDENTIFIERS - {"network"} or column in _NAMING
+    if table.kind(column) == "port" and column not in table.key:
+        return False  # any number may be somebody's SSH port: to ask whose it is means nothing
     return telling and _nameable(fact.values.get(column))
-
-
-def _folded(value: object) -> object:
-    return value.casefold() if isinstance(value, str) else value
-
-
-def _keys_of(table: Table) -> Iterator[object]:
-    for fact in table.facts:
-        for column, value in fact.values.items():
-            kind = table.kind(column)
-            for one in _listed(value):
-                if not isinstance(one, dict):
-                    yield _folded(canonical(one, kind))
-                    yield _folded(written(one))
 
 
 # --- what is near -----------------------------------------------------------------------------------------------------
 
-_Order = Callable[[Fact], tuple[str, ...] | tuple[int, ...]]
+_Order = Callable[[Fact], tuple[int, ...]]
 
 
 def _sortable(value: object, kind: str) -> tuple[int, ...]:
@@ -241,59 +248,18 @@ def _order_of_keys(table: Table) -> _Order:
     return order
 
 
+def _near(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether one is easily taken for the other: numbers by their difference, words by how they begin."""
+    if one[0] != other[0]:
+        return False
+    if one[0] in _NEAR:
+        return abs(one[1] - other[1]) <= _NEAR[one[0]]
+    return len(one) > _NEAR_LETTERS and one[: _NEAR_LETTERS + 1] == other[: _NEAR_LETTERS + 1]
+
+
 def _distance(one: Sequence[Any], other: Sequence[Any]) -> tuple[int, int]:
     """How far two places are: numbers by their difference, words by where they begin to differ."""
     for at, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return (0, abs(a - b)) if one[0] < 3 and at == 1 else (len(one) - at, abs(a - b))
     return (0, abs(len(one) - len(other)))
-
-
-# --- what is invented -------------------------------------------------------------------------------------------------
-
-
-def _port(chance: random.Random, like: str) -> str:
-    near = int(like) + chance.choice([1, -1, 10, -10, 100, 111, 1000, -1000]) if like.isdigit() else 0
-    return str(near if 0 < near < 65536 and chance.random() < 0.5 else chance.randrange(1024, 65536))
-
-
-def _mac(chance: random.Random, like: str) -> str:
-    """The last octets changed, spelled like its model."""
-    digits = [at for at, char in enumerate(like) if char in "0123456789abcdefABCDEF"]
-    if len(digits) != 12:
-        return ""
-    chars, upper = list(like), any(char.isupper() for char in like)
-    for at in digits[-chance.choice([2, 2, 4]) :]:
-        digit = f"{chance.randrange(16):x}"
-        chars[at] = digit.upper() if upper else digit
-    return "".join(chars)
-
-
-def _ip(chance: random.Random, like: str) -> str:
-    head, dot, _ = like.rpartition(".")
-    if dot:
-        return f"{head}.{chance.randrange(2, 255)}"
-    head, colon, _ = like.rpartition(":")
-    return f"{head}:{chance.randrange(2, 65535):x}" if colon else ""
-
-
-def _entity(chance: random.Random, like: str) -> str:
-    return f"{like.partition('.')[0]}.{chance.choice(_FIRST)}_{chance.choice(_LAST)}"
-
-
-def _words(chance: random.Random, like: str) -> str:
-    """Two words, written as its model is."""
-    first, last = chance.choice(_FIRST), chance.choice(_LAST)
-    number = f"-{chance.randrange(10, 10_000)}" if any(char.isdigit() for char in like) else ""
-    if like[:1].islower():
-        return f"{first}-{last}{number}"
-    return f"{first.capitalize()} {last.capitalize()}{number.replace('-', ' ')}"
-
-
-_MAKERS: Mapping[str, Callable[[random.Random, str], str]] = {
-    "port": _port,
-    "mac": _mac,
-    "ip": _ip,
-    "tailscale": _ip,
-    "entity": _entity,
-}

@@ -1,14 +1,13 @@
-"""What a written dataset says of itself, and what of it rests on which facts. Reads what `write` wrote."""
+"""What a written dataset says of itself, and whether it is still as it was written. Reads what `write` wrote."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from promptforge.dataset.encoding import encoded
 from promptforge.dataset.rows import KINDS, SPLITS, Format, Kind, Split
 from promptforge.dataset.swap import aside
 from promptforge.errors import InputError
@@ -17,6 +16,7 @@ from promptforge.files import TEMPORARY, digest_of
 __all__ = [
     "CARD",
     "FACTS",
+    "KNOWLEDGE",
     "MANIFEST",
     "RECIPE",
     "ROWS",
@@ -27,14 +27,13 @@ __all__ = [
     "datasets",
     "manifest_text",
     "read_manifest",
-    "rows_on",
     "verify",
 ]
 
-MANIFEST, CARD, RECIPE, ROWS, FACTS = "manifest.json", "README.md", "recipe.yaml", "rows.jsonl", "facts.json"
+MANIFEST, CARD, RECIPE, ROWS = "manifest.json", "README.md", "recipe.yaml", "rows.jsonl"
+FACTS, KNOWLEDGE = "facts.json", "knowledge.json"
 _VERSION = 1
 _FOLDER = "build/datasets"
-_FACT = re.compile(rb'"((?:[^"\\]|\\.)*)":(\[.*\]),?\n?')
 
 
 class File(NamedTuple):
@@ -73,7 +72,7 @@ class Manifest:
     knowledge: str
     """Digest of the facts that it was made from."""
     prompts: Mapping[str, str]
-    """Agent to the digest of the prompt that its rows have."""
+    """Agent to the digest of the system prompt that its rows have."""
     rows: Mapping[Split, int]
     lines: Mapping[Split, int]
     """More than rows where a row with several answers makes several lines."""
@@ -84,6 +83,12 @@ class Manifest:
     longest: Length
     private: bool
     """Whether anything private may be inside."""
+    trained: str = ""
+    """The model as the project calls it; empty in a dataset that an earlier promptforge wrote, like the next two."""
+    system: str = ""
+    """Whether the rows hold the enriched prompts or the base ones."""
+    agents: Mapping[str, int] = field(default_factory=dict)
+    """Agent to how many rows are its."""
     files: Mapping[str, File] = field(default_factory=dict)
     """Every other file of the folder."""
 
@@ -103,8 +108,8 @@ class Datasets(NamedTuple):
 
     found: Mapping[Path, Manifest]
     """By their folders."""
-    problems: tuple[str, ...]
-    """Why others could not be read."""
+    problems: Mapping[Path, str]
+    """Folders beside them that could not be read, and why."""
 
 
 def manifest_text(manifest: Manifest) -> str:
@@ -116,6 +121,9 @@ def manifest_text(manifest: Manifest) -> str:
         "promptforge": manifest.promptforge,
         "digest": manifest.digest,
         "model": manifest.model,
+        "trained": manifest.trained,
+        "system": manifest.system,
+        "agents": dict(sorted(manifest.agents.items())),
         "recipe": {"file": manifest.recipe, "sha256": manifest.recipe_digest},
         "knowledge": manifest.knowledge,
         "prompts": dict(sorted(manifest.prompts.items())),
@@ -162,13 +170,16 @@ def _manifest(told: Mapping[str, Any]) -> Manifest:
         facts=int(told["facts"]),
         longest=Length(**told["longest"]),
         private=bool(told["private"]),
+        trained=str(told.get("trained", "")),
+        system=str(told.get("system", "")),
+        agents={agent: int(rows) for agent, rows in told.get("agents", {}).items()},
         files={name: File(**file) for name, file in told["files"].items()},
     )
 
 
 def datasets(root: Path) -> Datasets:
     """Every dataset in a project's build/datasets, in the order of their names; none where none was built."""
-    folder, found, problems = root / _FOLDER, dict[Path, Manifest](), list[str]()
+    folder, found, problems = root / _FOLDER, dict[Path, Manifest](), dict[Path, str]()
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     places = {name: folder / name for name in names if not name.endswith(TEMPORARY)}
     for name in names - places.keys():  # what a killed writer left aside is a dataset still
@@ -180,30 +191,8 @@ def datasets(root: Path) -> Datasets:
             try:
                 found[folder / name] = read_manifest(place)
             except InputError as problem:
-                problems.append(problem.message)
-    return Datasets(found, tuple(problems))
-
-
-def rows_on(folder: Path, facts: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """The ids of the rows that rest on each of these facts; a fact that none rests on is left out.
-
-    Reads facts.json line by line, one fact a line, and only what is asked for is taken in. Raises InputError.
-    """
-    wanted = {encoded(fact)[1:-1]: fact for fact in facts}
-    place = folder if folder.is_dir() else aside(folder)
-    found: dict[str, Sequence[str]] = {}
-    try:
-        with (place / FACTS).open("rb") as lines:
-            for line in lines:
-                match = _FACT.fullmatch(line)
-                if match and match[1] in wanted:
-                    found[wanted[match[1]]] = tuple(json.loads(match[2]))
-    except OSError as problem:
-        reason = (problem.strerror or str(problem)).lower()
-        raise InputError(f"cannot read {place / FACTS}: {reason}", hint="build the dataset again") from problem
-    except ValueError as problem:
-        raise InputError(f"{place / FACTS} is damaged", hint="build the dataset again") from problem
-    return {fact: found[fact] for fact in wanted.values() if fact in found}
+                problems[folder / name] = problem.message
+    return Datasets(found, problems)
 
 
 def verify(folder: Path) -> tuple[str, ...]:

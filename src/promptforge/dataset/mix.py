@@ -110,7 +110,7 @@ def looking(recipe: Recipe, cases: WrittenCases, barred: Callable[[Iterable[str]
     start = str(recipe.seed).encode()
 
     def look(messages: Sequence[tuple[str, str]]) -> tuple[int, str, str]:
-        user = next((text for role, text in reversed(messages) if role == "user"), "")
+        user = messages[-2][1]  # turns alternate, and the last is the assistant's
         if barred(text for _, text in messages):
             return 0, "clearance", ""
         case = cases.alike(user, ())
@@ -266,10 +266,12 @@ class _Taker:
         """The facts that a row rests on; None where it is left out, which is counted."""
         of_fact, cap = self.taken.of_fact, self.cap
         made: Worded | None = None
-        reason = "fact" if any(f is not None and of_fact[f.id] >= cap for f in (seed.fact, seed.other)) else ""
+        one, other = seed.fact, seed.other
+        full = one is not None and of_fact[one.id] >= cap
+        reason = "fact" if full or (other is not None and of_fact[other.id] >= cap) else ""
         if not reason:
             try:
-                made = self.stock.maker.worded(seed, wording)
+                made = self.stock.maker.worded(seed, wording, self.stock.cases.expected)
             except TextError:
                 reason = "text"
             else:
@@ -287,8 +289,9 @@ class _Taker:
         cap, of_fact = self.cap, self.taken.of_fact
         if not made.question or not made.answer:
             return "text"
-        if any(of_fact[fact] >= cap for fact in made.facts):
-            return "fact"
+        for fact in made.facts:
+            if of_fact[fact] >= cap:
+                return "fact"
         if self._not_for(seed, made):
             return "clearance"
         if seed.kind == "infrastructure" and len(made.facts) > 1 and not self.taken.ties.may_tie(made.facts):
@@ -311,10 +314,9 @@ class _Taker:
     def _not_for(self, seed: Seed, made: Worded) -> bool:
         """What the agent's prompt may not hold; what a text tests or counts is read, too, if not printed."""
         allowed = LEVELS[self.stock.clearance]
-        if any(LEVELS[fact.level] > allowed for fact in made.beyond):
-            return True
-        if seed.kind == "infrastructure" and any(fact.id not in seed.learner.held for fact in made.beyond):
-            return True
+        for fact in made.beyond:
+            if LEVELS[fact.level] > allowed or (seed.kind == "infrastructure" and fact.id not in seed.learner.held):
+                return True
         return self.stock.barred((made.question, made.answer))
 
     def _say_moved(

@@ -25,6 +25,7 @@ _SWAPS = (
     (re.compile(r"\bYour\b"), "My"),
     (re.compile(r"\byour\b"), "my"),
     (re.compile(r"\b[Yy]ou\b"), "I"),
+    (re.compile(r"(?<=[,;:] )(do not|never)\b(?= [a-z])"), r"I \1"),
 )
 
 

@@ -11,7 +11,7 @@ from promptforge.schema import check_shape
 from promptforge.source import Diagnostic, did_you_mean
 from promptforge.yamlio import parse
 
-__all__ = ["DIRECTIONS", "Direction", "Pair", "Phrasings", "builtin_phrasings", "read_phrasings"]
+__all__ = ["BUILTIN", "DIRECTIONS", "Direction", "Pair", "Phrasings", "builtin_phrasings", "read_phrasings"]
 
 Direction = Literal[
     "forward",
@@ -39,7 +39,8 @@ DIRECTIONS: Mapping[Direction, str] = {
     **dict.fromkeys(("who", "duty", "refuse", "refuse_one", "doubt", "other"), "persona"),
 }
 """Direction to the category of its rows."""
-_BUILTIN = "phrasings.yaml"
+BUILTIN = "phrasings.yaml"
+"""What a text that ships says its file is."""
 _ANY = "*"
 
 
@@ -80,7 +81,7 @@ def builtin_phrasings() -> Phrasings:
     """Those that ship."""
     from pkgutil import get_data
 
-    document, _ = parse(_BUILTIN, get_data("promptforge", f"data/{_BUILTIN}") or b"")
+    document, _ = parse(BUILTIN, get_data("promptforge", f"data/{BUILTIN}") or b"")
     assert document is not None
     return Phrasings(dict(_pairs(document)))
 
@@ -130,4 +131,4 @@ def _texts(document: Document, number: int, entry: Mapping[str, Any], part: str)
 
 def _name(text: Text, key: tuple[str, str, str]) -> str:
     place = f"{text.file}:{text.line}"
-    return place if text.file != _BUILTIN else f"built in: {key[0]} {int(text.path[-1]) + 1}"
+    return place if text.file != BUILTIN else f"built in: {key[0]} {int(text.path[-1]) + 1}"

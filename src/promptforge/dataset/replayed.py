@@ -16,12 +16,12 @@ from typing import Any, BinaryIO, NamedTuple
 from promptforge.dataset.rows import Row
 from promptforge.errors import InputError
 
-__all__ = ["Broken", "Look", "Places", "Reader", "Replay", "parse_row", "sample"]
+__all__ = ["SHOWN", "Broken", "Look", "Places", "Reader", "Replay", "lines_of", "parse_row", "sample"]
 
 _BOM = b"\xef\xbb\xbf"
 MAX_LINE = 16 * 2**20
 """Bytes of the longest line that is read; a longer one is passed over, and said."""
-_SHOWN = 20
+SHOWN = 20
 """So many broken lines are named; of all, the number."""
 _MOST_CATEGORIES = 200
 _ROLES = ("system", "user", "assistant")
@@ -70,8 +70,14 @@ class Places:
 
     def add(self, *values: int) -> None:
         """One more place: key, file, offset, size, line, says, category."""
-        for column, value in zip(self._columns, values, strict=True):
-            column.append(value)
+        key, file, offset, size, line, says, category = values
+        self.keys.append(key)
+        self.file.append(file)
+        self.offset.append(offset)
+        self.size.append(size)
+        self.line.append(line)
+        self.says.append(says)
+        self.category.append(category)
 
     @property
     def _columns(self) -> tuple["array[int]", ...]:
@@ -123,12 +129,12 @@ def sample(root: Path, files: Sequence[str], wanted: int, *, seed: int, look: Lo
     sound = count = 0
     last = 2**64
     for number, file in enumerate(files):
-        for at, line, content in _lines(root, file):
+        for at, line, content in lines_of(root, file):
             try:
                 messages, category = parse_row(content)
             except ValueError as problem:
                 count += 1
-                if len(broken) < _SHOWN:
+                if len(broken) < SHOWN:
                     broken.append(Broken(file, line, str(problem)))
                 continue
             sound += 1
@@ -154,7 +160,7 @@ def sample(root: Path, files: Sequence[str], wanted: int, *, seed: int, look: Lo
     )
 
 
-def _lines(root: Path, file: str) -> Iterator[tuple[int, int, bytes | str]]:
+def lines_of(root: Path, file: str) -> Iterator[tuple[int, int, bytes | str]]:
     """(offset, number, content) of each line that is not blank; instead of the content why it cannot be read."""
     try:
         with (root / file).open("rb") as handle:
@@ -191,12 +197,11 @@ def parse_row(content: bytes | str) -> tuple[tuple[tuple[str, str], ...], str]:
     if isinstance(content, str):
         raise ValueError(content)  # noqa: TRY004  # of the file
     try:
-        data = json.loads(content.removeprefix(_BOM).decode())
+        data = json.loads(content.removeprefix(_BOM).rstrip(b"\r\n").decode())
     except UnicodeDecodeError as problem:
         raise ValueError(f"byte 0x{content[problem.start]:02x} is not UTF-8") from problem
     except (ValueError, RecursionError) as problem:
-        said = problem.msg if isinstance(problem, json.JSONDecodeError) else "nested too deeply"
-        raise ValueError(f"it is not JSON: {said}") from problem
+        raise ValueError(f"it is not JSON: {_why_no_json(problem)}") from problem
     if not isinstance(data, dict):
         raise ValueError("it is no JSON object")  # noqa: TRY004  # of the file
     messages = tuple(_messages(data))
@@ -205,6 +210,13 @@ def parse_row(content: bytes | str) -> tuple[tuple[tuple[str, str], ...], str]:
         _check_characters(messages)
     category = data.get("category")
     return messages, category if isinstance(category, str) else ""
+
+
+def _why_no_json(problem: ValueError | RecursionError) -> str:
+    if not isinstance(problem, json.JSONDecodeError):
+        return "nested too deeply"
+    said = problem.msg.lower().removesuffix(" at").removesuffix(" starting")
+    return f"{said}, at column {problem.colno:,}"
 
 
 def _messages(data: Mapping[str, Any]) -> list[tuple[str, str]]:

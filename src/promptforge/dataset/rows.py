@@ -32,9 +32,6 @@ class Row:
     """Empty for a replay row."""
     messages: tuple[tuple[str, str], ...]
     """(role, content): at most one system message, first; then user and assistant in turn; the assistant last."""
-    examples: int = 0
-    """How many messages after the system prompt are worked examples that the prompt sends: no answer of theirs is
-    trained, as every row of the agent has them."""
     facts: tuple[str, ...] = ()
     """Ids of the facts that it rests on: no fact is on two sides of a split."""
     asked: tuple[Printed, ...] = ()

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from promptforge.dataset.phrasings import Pair
 from promptforge.dataset.rows import Kind
 from promptforge.model import Fact, Table, written
 
-__all__ = ["Learner", "Seed", "called", "column_words", "table_words"]
+__all__ = ["Learner", "Seed", "called", "column_words", "table_words", "with_article"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,19 +83,53 @@ _WORDS = {
     "proto": "protocol",
     "led_by": "leader",
     "paid_by": "payer",
+    "owned_by": "owner",
     "notes": "note",
 }
 
 
+_NO_NOUN = frozenset(
+    [
+        *("after", "at", "before", "bring", "brings", "by", "called", "contains", "covers", "does", "from", "has"),
+        *("holds", "how", "in", "is", "knows", "listens", "needs", "of", "often", "on", "owns", "requires", "runs"),
+        *("serves", "since", "speaks", "to", "until", "up", "used", "uses", "via", "what", "when", "where", "which"),
+        *("who", "why", "with"),
+    ]
+)
+"""A column that begins or ends so cannot be had: "the requires of LEET" is no English."""
+_MONEY = ("chf", "dkk", "eur", "gbp", "nok", "sek", "usd")
+_AN = frozenset(["FTP", "HTTP", "HTTPS", "LDAP", "MQTT", "NTP", "SMB", "SQL", "SSH", "SSL", "XML", "hour", "honest"])
+_A = ("eu", "one", "uni", "use", "usu", "uti", "UDP", "UID", "URI", "URL", "USB", "UUID")
+
+
+@cache
 def column_words(column: str) -> str:
-    """A column as a person calls it.
+    """A column as a person calls it; in quotes where it is no noun.
 
-    >>> column_words("lan_ip"), column_words("measured_by")
-    ('LAN address', 'measured by')
+    >>> column_words("lan_ip"), column_words("amount_eur"), column_words("measured_by")
+    ('LAN address', 'amount in EUR', '"measured by"')
     """
-    return _WORDS.get(column) or column.replace("_", " ")
+    head, _, unit = column.rpartition("_")
+    if head and unit in _MONEY:
+        return f"{head.replace('_', ' ')} in {unit.upper()}"
+    words = _WORDS.get(column) or column.replace("_", " ")
+    edges = words.split()[:1] + words.split()[-1:]
+    return f'"{words}"' if not _NO_NOUN.isdisjoint(edges) else words
 
 
+@cache
+def with_article(words: str) -> str:
+    """Words with the `a` or `an` that is said before them.
+
+    >>> with_article("SSH alias"), with_article("MAC address"), with_article("entity id"), with_article("user")
+    ('an SSH alias', 'a MAC address', 'an entity id', 'a user')
+    """
+    bare = words.strip('"')
+    vowel = bare[:1] in "aeiouAEIOU" and not bare.startswith(_A)
+    return f"{'an' if vowel or bare.split(' ')[0] in _AN else 'a'} {words}"
+
+
+@cache
 def table_words(table: str) -> str:
     """A table as a person calls it."""
     return f"{table.replace('_', ' ')} table"

@@ -25,10 +25,10 @@ _CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 
 
 @contextmanager
-def replacing(folder: Path, *, private: bool = False) -> Iterator[Path]:
+def replacing(folder: Path, *, private: bool = False, what: str = "dataset") -> Iterator[Path]:
     """An empty folder beside `folder`, which takes its place at the end, unless something is raised.
 
-    Raises WriteError; then everything is as it was.
+    `what` is in it, in a word. Raises WriteError; then everything is as it was.
     """
     place = Path(os.path.realpath(folder))
     try:
@@ -43,7 +43,7 @@ def replacing(folder: Path, *, private: bool = False) -> Iterator[Path]:
             shutil.rmtree(made, ignore_errors=True)
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
-        hint = "free some space; " * (problem.errno == errno.ENOSPC) + "the previous dataset is intact"
+        hint = "free some space; " * (problem.errno == errno.ENOSPC) + f"the previous {what} is intact"
         raise WriteError(f"cannot write {folder}: {reason}", hint=hint) from problem
 
 

@@ -18,6 +18,9 @@ _SLOT = re.compile(r"\{\{[ \t]*([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?[ \t]*\}\}")
 _BRACE = re.compile(r"[{}\r]")
 
 
+_KEPT = 1 << 15
+
+
 class _Plain(NamedTuple):
     """A template of words and slots alone."""
 
@@ -58,14 +61,22 @@ class Wording:
     def __init__(self, renderer: Renderer, clean: Callable[[str], str] = str) -> None:
         """`clean` is what the renderer does to each printed text."""
         self._renderer, self._clean = renderer, clean
+        self._cleaned: dict[str, str] = {}
 
     def fill(
         self, texts: Sequence[Text], names: Mapping[str, str], fact: Fact | None, agent: tuple[str, str | None]
     ) -> list[Rendered | str]:
         """The texts; as the renderer gives them where only the renderer can tell what it read. Raises TextError."""
-        clean = self._clean
-        cleaned = {name: clean(value) for name, value in names.items()}
+        known = self._cleaned
+        if len(known) > _KEPT:
+            known.clear()
+        cleaned = {name: known.get(value) or self._once(value) for name, value in names.items()}
         return [self._one(text, names, cleaned, fact, agent) for text in texts]
+
+    def _once(self, value: str) -> str:
+        """A value cleaned, and remembered: the same few are printed again and again."""
+        cleaned = self._cleaned[value] = self._clean(value)
+        return cleaned
 
     def _one(
         self,

@@ -20,7 +20,18 @@ from promptforge.dataset.configs import Plan, Settings, settings_of
 from promptforge.dataset.encoding import Encoder, check_row, encoded, word
 from promptforge.dataset.formats import LAYOUTS
 from promptforge.dataset.longest import Longest, limit_for
-from promptforge.dataset.manifest import CARD, FACTS, MANIFEST, RECIPE, ROWS, File, Length, Manifest, manifest_text
+from promptforge.dataset.manifest import (
+    CARD,
+    FACTS,
+    KNOWLEDGE,
+    MANIFEST,
+    RECIPE,
+    ROWS,
+    File,
+    Length,
+    Manifest,
+    manifest_text,
+)
 from promptforge.dataset.rows import KINDS, SPLITS, Kind, Recipe, Row, Split
 from promptforge.dataset.swap import replacing
 from promptforge.errors import InputError, WriteError
@@ -43,6 +54,8 @@ class Origin:
     """What the trainer loads: a folder, or a name on a hub."""
     knowledge: str = ""
     """Digest of the facts."""
+    facts: Mapping[str, str] | None = None
+    """Fact to the digest of what it says."""
     prompts: Mapping[str, str] | None = None
     """Agent to the digest of its prompt."""
     private: bool = False
@@ -89,11 +102,19 @@ def write(
         manifest = _manifest(plan, lengths, origin, streams)
         start = LAYOUTS[recipe.format].start
         texts: dict[str, str | bytes] = {**LAYOUTS[recipe.format].configs(plan), RECIPE: origin.recipe}
+        if origin.facts is not None:
+            texts[KNOWLEDGE] = _knowledge(streams.facts, origin.facts)
         texts[CARD] = card(manifest, plan, start, origin.notes)
         files = {**streams.files(), **{name: streams.write(name, text) for name, text in texts.items()}}
         manifest = replace(manifest, files=files)
         streams.write(MANIFEST, manifest_text(manifest))
     return Written(folder=folder, manifest=manifest, start=start.format(config=plan.folder))
+
+
+def _knowledge(rested: Iterable[str], digests: Mapping[str, str]) -> bytes:
+    """knowledge.json: what the facts said that rows rest on, one fact a line."""
+    lines = (b"%b:%b" % (encoded(fact), encoded(digests[fact])) for fact in sorted(rested) if fact in digests)
+    return b"{\n%b\n}\n" % b",\n".join(lines)
 
 
 def _plan(recipe: Recipe, settings: Settings, folder: Path, origin: Origin, streams: "_Streams") -> Plan:
@@ -129,6 +150,9 @@ def _manifest(plan: Plan, lengths: Tokenizer, origin: Origin, streams: "_Streams
         facts=len(streams.facts),
         longest=Length(longest.tokens, longest.row, plan.limit_tokens, lengths.name, lengths.exact),
         private=origin.private,
+        trained=plan.recipe.model,
+        system=plan.recipe.system,
+        agents=dict(streams.agents),
     )
 
 
@@ -183,7 +207,7 @@ class _Streams:
         self._encoder = Encoder()
         self._files: dict[str, _File] = {}
         self._ids: dict[str, int] = {}
-        self._counts: dict[tuple[Split, Kind, str], int] = defaultdict(int)
+        self._counts: dict[tuple[Split, Kind, str, str], int] = defaultdict(int)
         self.longest = Longest(lengths)
         self.facts: dict[str, array[int]] = {}
         self.rows: dict[Split, int] = dict.fromkeys(SPLITS, 0)
@@ -220,7 +244,7 @@ class _Streams:
         except UnicodeEncodeError as problem:
             raise InputError(f"the row {row.id} holds half a surrogate pair, which is no character") from problem
         self.rows[split] += 1
-        self._counts[split, row.kind, row.category] += 1
+        self._counts[split, row.kind, row.category, row.agent] += 1
         for fact in row.facts:
             known = self.facts.get(fact)
             if known is None:
@@ -231,9 +255,19 @@ class _Streams:
         """Rows by split, kind and category."""
         table: dict[Split, dict[Kind, dict[str, int]]] = {split: {} for split in SPLITS}
         order = {kind: at for at, kind in enumerate(KINDS)}
-        for (split, kind, category), rows in sorted(self._counts.items(), key=lambda n: (order[n[0][1]], n[0][2])):
-            table[split].setdefault(kind, {})[category] = rows
+        for (split, kind, category, _), rows in sorted(self._counts.items(), key=lambda n: (order[n[0][1]], n[0][2])):
+            known = table[split].setdefault(kind, {})
+            known[category] = known.get(category, 0) + rows
         return table
+
+    @property
+    def agents(self) -> Mapping[str, int]:
+        """Rows by agent; those of the user's own files are nobody's."""
+        found: dict[str, int] = defaultdict(int)
+        for (_, _, _, agent), rows in self._counts.items():
+            if agent:
+                found[agent] += rows
+        return found
 
     def files(self) -> Mapping[str, File]:
         """What was written so far."""

@@ -22,6 +22,8 @@ class WrittenCases:
             if not case.generated:
                 self._add(case)
         self._named = frozenset(fact for facts in self._facts for fact in facts)
+        self.expected = frozenset(place.fact for place in self._places)
+        """Facts of which some case expects a value."""
 
     def _add(self, case: Case) -> None:
         number = len(self._ids)
@@ -50,8 +52,8 @@ class WrittenCases:
             return ""
         runs = trigrams(question)
         shared: dict[int, int] = {}
-        for run in runs:
-            for number in self._with.get(run, ()):
+        for run in self._with.keys() & runs:
+            for number in self._with[run]:
                 shared[number] = shared.get(number, 0) + 1
         for number, common in sorted(shared.items()):
             own = self._facts[number]

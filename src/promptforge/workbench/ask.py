@@ -52,7 +52,7 @@ def ask(
     Raises UsageError for an unknown agent, model or variant and for what clearance bars; BackendError.
     """
     build = compile_project(read_project(root), today=today, only=[agent])
-    _look_up(build.project, agent, model, variables)
+    _look_up(build.project, agent, question, model, variables)
     models = build.project.config.models
     compiled = compile_for(build, [agent], models[model] if model else None)[agent]
     entry = compiled.entry
@@ -82,8 +82,10 @@ def ask(
     )
 
 
-def _look_up(project: Project, agent: str, model: str | None, variables: Mapping[str, str]) -> None:
+def _look_up(project: Project, agent: str, question: str, model: str | None, variables: Mapping[str, str]) -> None:
     """Refuse what is not there."""
+    if not question.strip():
+        raise UsageError("the question is empty", hint=f"write one: promptforge ask {agent} 'Who are you?'")
     if agent not in project.agents:
         raise UsageError(f"no agent '{agent}'", hint=did_you_mean(agent, project.agents))
     if model is not None and model not in project.config.models:
@@ -91,7 +93,9 @@ def _look_up(project: Project, agent: str, model: str | None, variables: Mapping
         raise UsageError(f"no model '{model}' in promptforge.yaml", hint=hint)
     for name in variables:
         if name not in project.config.runtime:
-            raise UsageError(f"no runtime name '{name}'", hint=did_you_mean(name, project.config.runtime))
+            known = project.config.runtime
+            hint = did_you_mean(name, known) or "declare it under runtime: in promptforge.yaml"
+            raise UsageError(f"no runtime name '{name}'", hint=hint)
 
 
 def _case(agent: str, question: str, variables: Mapping[str, str]) -> Case:

@@ -1,14 +1,13 @@
 """`check`: everything that is wrong in a project: knowledge, agents and examples, its suites, and its recipes."""
 
 import datetime
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from promptforge.compiler.build import Build, compile_project
-from promptforge.files import CONFIG, Tree
-from promptforge.source import Diagnostic, errors, ordered
+from promptforge.files import Tree
+from promptforge.source import Diagnostic, errors
 from promptforge.workbench.recipes import Recipes, load_recipes
-from promptforge.workbench.suites import Suites, load_suites
+from promptforge.workbench.suites import Suites, load_suites, together
 
 __all__ = ["Checked", "check"]
 
@@ -39,18 +38,7 @@ def check(tree: Tree, *, today: datetime.date, strict: bool = False) -> Checked:
     judged = [build.diagnostics]
     judged += [suites.diagnostics] if suites.suites else []
     judged += [recipes.diagnostics] if recipes.present else []
-    found = _together(judged, suites.diagnostics)
+    found = together(judged, suites.diagnostics)
     if strict:
         found = tuple(replace(diagnostic, strict=True) for diagnostic in found)
     return Checked(build=build, suites=suites, recipes=recipes, diagnostics=found)
-
-
-def _together(judged: Sequence[Iterable[Diagnostic]], more: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """All of them; an `ignore` of promptforge.yaml counts as unused only where none of them uses it."""
-    unused = set.intersection(*({d for d in found if _is_unused_ignore(d)} for found in judged))
-    every = (diagnostic for found in (*judged, more) for diagnostic in found)
-    return ordered(d for d in every if not _is_unused_ignore(d) or d in unused)
-
-
-def _is_unused_ignore(diagnostic: Diagnostic) -> bool:
-    return diagnostic.code in ("PF601", "PF603") and diagnostic.span.file == CONFIG

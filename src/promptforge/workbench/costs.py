@@ -33,6 +33,8 @@ class Estimate:
     """Where no answer is cut off and asked for once more."""
     usd: float | None
     """The same; None where a model that is to be paid has no price."""
+    unpriced: tuple[str, ...] = ()
+    """These models."""
     by_model: Mapping[str, int]
     judging: Outlook = field(default_factory=Outlook)
     """What the judge adds to all this; counted apart."""
@@ -50,6 +52,7 @@ def estimate(
     by_model: dict[str, int] = {}
     inputs = outputs = 0
     usd: float | None = 0.0
+    unpriced: dict[str, None] = {}
     for job in sending.values():
         model = models[job.model]
         by_model[job.model] = by_model.get(job.model, 0) + 1
@@ -59,6 +62,8 @@ def estimate(
         cost = 0.0
         if model.tier == "cloud" or model.settings.get("price"):
             made = cost_usd(Usage(input_tokens=tokens, output_tokens=answer), model.settings.get("price"))
+            if made is None:
+                unpriced[model.name] = None
             usd, cost = (None, 0.0) if made is None or usd is None else (usd, made)
         usd = None if usd is None else usd + cost
     runs: dict[str, int] = {}
@@ -72,6 +77,7 @@ def estimate(
         input_tokens=inputs,
         output_tokens=outputs,
         usd=usd,
+        unpriced=tuple(unpriced),
         by_model=by_model,
         judging=judging,
         over=_over(len(sending) + judging.requests, usd, judging.usd, build),

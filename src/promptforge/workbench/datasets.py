@@ -31,7 +31,8 @@ from promptforge.model import Model
 from promptforge.source import errors
 from promptforge.store import Store
 from promptforge.text import Renderer
-from promptforge.workbench.recipes import Recipes, replay_files
+from promptforge.workbench.recipes import Recipes
+from promptforge.workbench.replays import replay_files
 from promptforge.workbench.suites import Suites
 from promptforge.workbench.variants import Compiled, compile_for, prompt_of
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Generic, TypeVar, cast
 
-from promptforge.errors import WriteError
+from promptforge.errors import BusyError, WriteError
 from promptforge.files import TEMPORARY
 
-__all__ = ["Later", "exclusive", "private_folder", "replace_files"]
+__all__ = ["Later", "alone", "exclusive", "private_folder", "replace_files"]
 
 _JOURNAL = "pending.json"
 _T = TypeVar("_T")
@@ -80,6 +80,38 @@ def exclusive(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def alone(root: Path, name: str, *, what: str, hint: str) -> Iterator[None]:
+    """Hold a lock of the project without waiting for it: `.promptforge/NAME.lock`. Raises BusyError and WriteError.
+
+    `what` is what holds it, in words: "another night of this project runs".
+    """
+    place = private_folder(root) / f"{name}.lock"
+    try:
+        handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as problem:
+        raise _cannot(place, problem) from problem
+    try:
+        _take(handle, what, hint)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, what: str, hint: str) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: two at once are not noticed
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        holder = os.pread(handle, 40, 0).decode(errors="replace").strip()
+        raise BusyError(what + (f": process {holder}" if holder else ""), hint=hint) from problem
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, str(os.getpid()).encode(), 0)
 
 
 def _wait_for(handle: int) -> None:

@@ -1,16 +1,17 @@
 """`dataset build`: a recipe to a folder that a trainer reads, audited before anybody trains on it."""
 
 import datetime
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptforge.artifact import prompt_digest
 from promptforge.compiler.build import Build
 from promptforge.dataset.dataset import Dataset
 from promptforge.dataset.findings import Audit
 from promptforge.dataset.manifest import verify
+from promptforge.dataset.resting import fact_digest
 from promptforge.dataset.rows import Recipe
 from promptforge.dataset.write import Origin, Written, write
 from promptforge.errors import UsageError
@@ -25,6 +26,7 @@ from promptforge.workbench.disk import exclusive
 from promptforge.workbench.recipes import find_recipe
 from promptforge.workbench.rewording import Reworder
 from promptforge.workbench.variants import compile_for, prompt_of
+from promptforge.workbench.weights import weights_named
 
 __all__ = ["Emitted", "emit_dataset", "folder_of"]
 
@@ -89,13 +91,15 @@ def _refuse(recipe: Recipe, model: Model, folder: Path) -> None:
 def _origin(root: Path, build: Build, recipe: Recipe, model: Model, folder: Path, made: Dataset) -> Origin:
     compiled = compile_for(build, recipe.agents, model)
     prompts = {
-        agent: prompt_digest(prompt_of(one.entry, recipe.system)) for agent, one in compiled.items() if one.entry
+        agent: digest_of(prompt_of(one.entry, recipe.system).system) for agent, one in compiled.items() if one.entry
     }
+    facts = {id_: fact_digest(fact.values) for id_, fact in build.artifact.facts.items()}
     relative = os.path.relpath(folder, root)
     return Origin(
         recipe=build.tree.files[recipe.file],
-        model=str(model.settings.get("model", model.name)),
-        knowledge=digest_of(str(sorted((id_, str(fact.values)) for id_, fact in build.artifact.facts.items()))),
+        model=weights_named(model),
+        knowledge=digest_of(json.dumps(facts, sort_keys=True)),
+        facts=facts,
         prompts=prompts,
         private=build.artifact.private,
         context_tokens=model.context,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptforge.artifact import Artifact
-from promptforge.compiler.build import compile_project
+from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.diff import Diff, compare
 from promptforge.errors import InputError, WriteError
@@ -14,8 +14,9 @@ from promptforge.files import CONFIG, Tree, read_revision
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive
 from promptforge.workbench.forge import last_build, output_path
+from promptforge.workbench.stale import stale_datasets
 from promptforge.workbench.suites import Suites, load_suites
-from promptforge.workbench.touched import new_errors, stale_rows, touched_by_facts, touched_cases
+from promptforge.workbench.touched import new_errors, touched_by_facts, touched_cases
 
 __all__ = ["Impact", "compare_sides"]
 
@@ -40,12 +41,15 @@ class _Side:
     output: str
     errors: Sequence[Diagnostic] = ()
     since: datetime.datetime | None = None
+    build: Build | None = None
+    """What the artifact was compiled in just now, if it was."""
 
 
 def compare_sides(root: Path, before: str | None, after: str | None, *, today: datetime.date) -> Impact:
     """Compare `before` (default: the last build) with `after` (default: the files as they are now).
 
-    Either may be a folder that holds a project, or a git revision. Raises InputError when one cannot be used.
+    Either may be a folder that holds a project, or a git revision. Raises InputError when one cannot be used. The
+    datasets of the project are held against `after`, by what they themselves say they were made of.
     """
     now = _folder(root, "the files now", today) if after is None else _named(root, after, today)
     old = _built(root, now.output) if before is None else _named(root, before, today)
@@ -55,7 +59,8 @@ def compare_sides(root: Path, before: str | None, after: str | None, *, today: d
         cases = touched_by_facts(now.suites, diff.facts) if cases is None else cases
         breaks = (*diff.breaks, *new_errors(old.suites, now.suites))
         diff = replace(diff, cases=tuple(cases), breaks=breaks)
-    diff = replace(diff, datasets=tuple(stale_rows(root, diff.facts)))
+    if now.build is not None:
+        diff = replace(diff, datasets=tuple(stale_datasets(root, now.build)))
     return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
 
 
@@ -82,6 +87,7 @@ def _side(tree: Tree, name: str, today: datetime.date) -> _Side:
         name=name,
         output=build.project.config.output,
         errors=build.errors,
+        build=build,
     )
 
 

@@ -16,10 +16,11 @@ from promptforge.errors import UsageError
 from promptforge.model import Fact, Project, Text
 from promptforge.source import Diagnostic, Span, did_you_mean
 from promptforge.text import Renderer, TextError
+from promptforge.workbench.replays import broken_replays, replay_files, unknown_runs
 from promptforge.workbench.suites import agent_names, settled
 from promptforge.yamlio import parse
 
-__all__ = ["Recipes", "find_recipe", "load_recipes", "replay_files"]
+__all__ = ["Recipes", "find_recipe", "load_recipes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,10 @@ class Recipes:
 
 
 def load_recipes(build: Build, *, thorough: bool = False) -> Recipes:
-    """The files of training/ that a build was made of. `thorough` also looks for unused allowances."""
+    """The files of training/ that a build was made of.
+
+    `thorough` also looks for unused allowances, into replay files, and whether runs that are named are known.
+    """
     documents, found = _documents(build)
     if not documents and not found:
         return Recipes()
@@ -59,6 +63,9 @@ def load_recipes(build: Build, *, thorough: bool = False) -> Recipes:
     found += problems
     found += [problem for recipe in recipes for problem in _trainer(recipe, documents[recipe.file])]
     found += _missing_replays(build, of_kind["recipe"])
+    if thorough:
+        found += broken_replays(build, recipes)
+        found += unknown_runs(build.tree.root, recipes, documents)
     found += _secrets(documents.values())
     if not any(problem.severity == "error" for problem in found):
         found += _texts(project, documents, attacks, phrasings)
@@ -126,17 +133,6 @@ def _missing_replays(build: Build, documents: Mapping[str, Document]) -> Iterato
                 yield Diagnostic(code="PF805", span=place, message=message, hint=hint)
 
 
-def replay_files(build: Build, patterns: Iterable[str]) -> list[str]:
-    """The files that patterns match, in order, each once."""
-    root = build.tree.root
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        if pattern.startswith("/") or ".." in pattern.split("/"):
-            continue
-        found.update((path.relative_to(root).as_posix(), None) for path in sorted(root.glob(pattern)) if path.is_file())
-    return [*found]
-
-
 def _secrets(documents: Iterable[Document]) -> Iterator[Diagnostic]:
     """What no training row may hold. Markers of a chat and orders to a model are what attacks are made of."""
     for document in documents:
@@ -155,7 +151,10 @@ def _secrets(documents: Iterable[Document]) -> Iterator[Diagnostic]:
 
 # --- whether the texts can be rendered --------------------------------------------------------------------------------
 
-_NAMES = ("name", "column", "table", "value", "other", "other_value", "via", "start", "claimed")
+_NAMES = (
+    *("name", "column", "a_column", "table", "value", "other", "other_value"),
+    *("via", "a_via", "start", "claimed"),
+)
 _OF_PERSONA = ("who", "duty", "called", "role", "refusal")
 
 

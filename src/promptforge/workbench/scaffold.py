@@ -77,7 +77,7 @@ def shared_files() -> dict[str, bytes]:
 def _starter() -> Iterator[tuple[str, bytes]]:
     """The files of `data/starter` by their path in a project, settings and facts first."""
     found = dict(_walk(files("promptforge") / "data" / "starter", ""))
-    order = (CONFIG, "knowledge", "agents", "fewshot")
+    order = (CONFIG, "knowledge", "agents", "fewshot", "suites")
     first = {name: number for number, name in enumerate(order)}
     for path in sorted(found, key=lambda path: (first.get(PurePosixPath(path).parts[0], len(order)), path)):
         yield path, found[path]

@@ -1,15 +1,13 @@
 """The cases of the suites that a change touches: their question or their expected answer differs, or broke."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from promptforge.bench.cases import Case
-from promptforge.dataset.manifest import datasets, rows_on
-from promptforge.diff import CaseChange, DatasetChange, FactChange
+from promptforge.diff import CaseChange, FactChange
 from promptforge.source import Diagnostic
 from promptforge.workbench.suites import Suites
 
-__all__ = ["new_errors", "rows_resting_on", "stale_rows", "touched_by_facts", "touched_cases"]
+__all__ = ["new_errors", "touched_by_facts", "touched_cases"]
 
 
 def touched_cases(old: Suites, new: Suites, facts: Sequence[FactChange]) -> Iterator[CaseChange]:
@@ -48,29 +46,6 @@ def new_errors(old: Suites | None, new: Suites) -> tuple[Diagnostic, ...]:
     known = {(d.code, d.message) for d in old.diagnostics} if old else set()
     wrong = [d for d in new.diagnostics if d.severity == "error" and (d.code, d.message) not in known]
     return tuple(d for d in wrong if old or d.code.startswith(("PF3", "PF4")))
-
-
-def stale_rows(root: Path, facts: Sequence[FactChange]) -> Iterator[DatasetChange]:
-    """The datasets on disk that have rows which rest on changed facts."""
-    ids = [id_ for fact in facts for id_ in fact.ids]
-    for folder, manifest in datasets(root).found.items() if ids else ():
-        found = rows_on(folder, ids)
-        rows = tuple(dict.fromkeys(row for some in found.values() for row in some))
-        if rows:
-            name = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
-            touched = tuple(fact for fact, some in found.items() if some)
-            yield DatasetChange(folder=name, rows=rows, of=sum(manifest.rows.values()), facts=touched)
-
-
-def rows_resting_on(root: Path, facts: Iterable[str]) -> Mapping[str, int]:
-    """By the folder of a dataset, how many of its rows rest on any of these facts."""
-    wanted = tuple(facts)
-    counts = {}
-    for folder in datasets(root).found if wanted else ():
-        rows = {row for some in rows_on(folder, wanted).values() for row in some}
-        if rows:
-            counts[folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)] = len(rows)
-    return counts
 
 
 def _cases(suites: Suites) -> Mapping[tuple[str, str], Case]:

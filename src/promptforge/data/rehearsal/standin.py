@@ -9,11 +9,13 @@ servers send it. Which chats are answered rightly stands in `right.json`: beside
 import argparse
 import hashlib
 import json
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 
-def digest(messages):
+def digest(messages: list[dict[str, str]]) -> str:
     """What a chat is known by: its turns, without the system prompt."""
     turns = [[one["role"], one["content"]] for one in messages if one["role"] != "system"]
     return hashlib.sha256(json.dumps(turns).encode()).hexdigest()
@@ -24,13 +26,18 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body in one piece: in two, each answer would wait 40 ms for an acknowledgement
-    answers, right, name = {}, frozenset(), ""
+    answers: ClassVar[dict[str, dict[str, dict[str, object]]]] = {}
+    right: ClassVar[frozenset[str]] = frozenset()
+    name: ClassVar[str] = ""
 
-    def do_GET(self):
-        found = {"/health": {"status": "ok"}, "/v1/models": {"object": "list", "data": [{"id": "stand-in"}]}}
+    def do_GET(self) -> None:
+        """Health, and the list of models."""
+        models = {"object": "list", "data": [{"id": "stand-in"}]}
+        found: dict[str, Mapping[str, object]] = {"/health": {"status": "ok"}, "/v1/models": models}
         self._send(200 if self.path in found else 404, found.get(self.path, {"error": {"message": "not found"}}))
 
-    def do_POST(self):
+    def do_POST(self) -> None:
+        """A chat."""
         asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         key = digest(asked["messages"])
         if key in self.answers:
@@ -42,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 1, "completion_tokens": 1}
         self._send(200, {"object": "chat.completion", "model": "stand-in", "choices": [choice], "usage": usage})
 
-    def _send(self, status, body):
+    def _send(self, status: int, body: Mapping[str, object]) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -50,11 +57,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *args):
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing to say."""
 
 
-def main():
+def main() -> None:
+    """Serve until it is ended."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--answers", type=Path, required=True)

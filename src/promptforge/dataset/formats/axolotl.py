@@ -1,7 +1,7 @@
 """Axolotl: rows for `type: chat_template`, and axolotl.yaml.
 
-Every message says by `train` whether it is learnt: a worked example is not, and a key that only some rows have is
-more than the reader of JSON below Axolotl can take.
+Every message says by `train` whether it is learnt: a key that only some messages have is more than the reader of JSON
+below Axolotl can take.
 """
 
 from collections.abc import Iterator, Mapping

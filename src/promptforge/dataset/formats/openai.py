@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from promptforge.dataset.configs import Plan, Settings, with_also
-from promptforge.dataset.encoding import Encoder, trained_turns
+from promptforge.dataset.encoding import Encoder
 from promptforge.dataset.rows import Row
 from promptforge.errors import InputError
 
@@ -16,13 +16,8 @@ _LEAST = 10
 
 
 def lines(row: Row, encoder: Encoder, settings: Settings) -> Iterator[bytes]:
-    """The conversation; an answer that is not to be learnt weighs 0, and every other has no weight written."""
-    messages = encoder.messages(row)
-    trained = frozenset(trained_turns(row))
-    for at, (role, _) in enumerate(row.messages):
-        if role == "assistant" and at not in trained:
-            messages[at] = messages[at][:-1] + b',"weight":0}'
-    yield b'{"messages":[%b]}' % b",".join(messages)
+    """The conversation. No `weight` is written: without one, every answer is learnt."""
+    yield b'{"messages":[%b]}' % b",".join(encoder.messages(row))
 
 
 def configs(plan: Plan) -> Mapping[str, str]:

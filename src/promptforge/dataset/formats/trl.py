@@ -11,7 +11,6 @@ from promptforge.dataset.configs import Plan, Settings, batch_size, decimal, wit
 from promptforge.dataset.encoding import Encoder, about, trained_turns
 from promptforge.dataset.rows import Row
 from promptforge.emit import emit
-from promptforge.errors import InputError
 
 __all__ = ["START", "configs", "lines"]
 
@@ -22,9 +21,6 @@ def lines(row: Row, encoder: Encoder, settings: Settings) -> Iterator[bytes]:
     """The conversation as it is, or a prompt and a completion for each answer to learn."""
     messages = encoder.messages(row)
     if settings.layout == "conversational":
-        if row.examples:
-            message = f"the row {row.id} has worked examples as messages, which a conversation would learn as well"
-            raise InputError(message, hint="write layout: prompt-completion in the recipe's trainer")
         yield b'{"messages":[%b]%b}' % (b",".join(messages), about(row))
         return
     turns = trained_turns(row)

@@ -1,0 +1,281 @@
+"""What was measured on a suite as it is today: the arms of the history's runs, by model and adapter; the rest is stale.
+
+A run counts while the suite's digest is what it was, and while its model is the one that has that name today. A model
+that promptforge served itself is known by its adapter; what anybody else serves is taken to be the model as it is.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from promptforge.backends.price import cost_usd
+from promptforge.bench.arms import Side, arm_scores
+from promptforge.bench.cases import Suite
+from promptforge.bench.compare import paired
+from promptforge.bench.record import read_run
+from promptforge.bench.results import Arm, ArmScores, CaseRecord, Effect, Reply, Run
+from promptforge.bench.stats import overall
+from promptforge.compiler.build import Build
+from promptforge.errors import UsageError
+from promptforge.model import Model
+from promptforge.source import did_you_mean
+from promptforge.store import Store
+from promptforge.workbench.environment import environment
+from promptforge.workbench.suites import Suites
+
+__all__ = [
+    "Measured",
+    "Measures",
+    "answers_of",
+    "effect_in",
+    "kept_s",
+    "measures",
+    "part",
+    "scores_in",
+    "suite_named",
+    "usd_of",
+]
+
+_OWN = "own"
+"""The model of an arm in which each agent was asked on its own one."""
+_UNTRAINED = "none"
+"""What a run says of the adapter of a model that promptforge served as it is."""
+_REQUESTS = 1000
+_QUICKER = 0.95
+_SAID = ("answered", "truncated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """An arm that still counts."""
+
+    model: str
+    variant: str
+    adapter: str
+    """The digest of the adapter that it was served with, or nothing."""
+    run: Run
+    """With what this model was asked, and nothing else."""
+    arm: Arm
+    requests: int
+    """Of cases that count, answered or not."""
+    same_files: bool
+    """Whether no file of the project has changed since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """All that still counts, the latest first, and what does not."""
+
+    suite: Suite
+    arms: tuple[Measured, ...]
+    stale: Mapping[str, str]
+    """By model, the latest run that no longer counts, and why."""
+
+    def best(self, model: str, variant: str, adapter: str = "", *, agent: str = "") -> Measured | None:
+        """The arm that was asked most; of several the one that was not cut short, and of these the latest.
+
+        With an agent, of those in which it was asked.
+        """
+        found = [one for one in self.arms if (one.model, one.variant, one.adapter) == (model, variant, adapter)]
+        if agent:
+            found = [one for one in found if any(agent in case.agents for case in one.run.cases)] or found
+        return max(found, key=_rank, default=None)
+
+    def both(self, model: str) -> tuple[Measured | None, Measured] | None:
+        """(base, enriched) of the untrained model, of one run; else what was asked most of the enriched prompt."""
+        own = [one for one in self.arms if one.model == model and not one.adapter]
+        bases = {one.run.id: one for one in own if one.variant == "base"}
+        enriched = [one for one in own if one.variant == "enriched"]
+        if not enriched:
+            return None
+        paired_ones = [one for one in enriched if one.run.id in bases]
+        best = max(paired_ones or enriched, key=_rank)
+        return bases.get(best.run.id), best
+
+    def why_not(self, model: str) -> str:
+        """Why there is no evidence of a model."""
+        return self.stale.get(model) or f"no run of {self.suite.name} asked it"
+
+
+def _rank(one: Measured) -> tuple[int, bool, str, str]:
+    return one.requests, not one.run.stopped, one.run.started, one.run.id
+
+
+def suite_named(suites: Suites, name: str) -> Suite:
+    """The suite that is meant. Raises UsageError."""
+    if not suites.suites:
+        hint = "write one: suites/house.yaml; its format is in docs/reference/files.md"
+        raise UsageError("the project has no suite", hint=hint)
+    if not name and len(suites.suites) > 1:
+        raise UsageError("the project has several suites", hint=f"name one: --suite {next(iter(suites.suites))}")
+    found = suites.suites.get(name) if name else next(iter(suites.suites.values()))
+    if found is None:
+        raise UsageError(f"no suite '{name}'", hint=did_you_mean(name, suites.suites))
+    return found
+
+
+# --- which runs count -------------------------------------------------------------------------------------------------
+
+
+def measures(store: Store, suite: Suite, build: Build) -> Measures:
+    """Look through the history, the latest run first. Sends nothing."""
+    files = environment(build.tree.root, build)["knowledge"]
+    arms: list[Measured] = []
+    stale: dict[str, str] = {}
+    for head in store.runs():
+        if head.suite != suite.name:
+            continue
+        body = store.run(head.id)
+        for model, why in _unfit(head.id, body, suite, build, files).items():
+            stale.setdefault(model, why)
+            body = {**body, "unfit": {**body.get("unfit", {}), model: why}}
+        arms += _arms_of(body, build, files)
+    return Measures(suite=suite, arms=tuple(arms), stale=stale)
+
+
+def _unfit(id_: str, body: Mapping[str, Any], suite: Suite, build: Build, files: str) -> dict[str, str]:
+    """By model, why a run says nothing of it any more."""
+    then: Mapping[str, Mapping[str, Any]] = body.get("models", {})
+    asked = {arm["model"] for arm in body.get("arms", ())}
+    names = [name for name in then if name in asked or _OWN in asked]
+    if body.get("suite_digest") != suite.digest:
+        why = f"its run {id_} is stale: {suite.name} has changed since"
+        return dict.fromkeys(names, why)
+    served = "adapter" in body.get("environment", {})
+    models = build.project.config.models
+    found = {}
+    for name in names:
+        if name in models and (what := _other(then[name], models[name], served=served)):
+            found[name] = f"its run {id_} is stale: {name} was another model then ({what} has changed since)"
+        elif name not in asked and body.get("environment", {}).get("knowledge") != files:
+            found[name] = (
+                f"its run {id_} is stale: it asked each agent its own model, and files have changed since; "
+                f"name the model: promptforge bench --model {name}"
+            )
+    return found
+
+
+def _other(then: Mapping[str, Any], now: Model, *, served: bool) -> str:
+    """What tells the model of a run from the one that has its name today; a server of ours has its own name for it."""
+    keys = ("backend", "params") if served else ("backend", "model", "params")
+    for key in keys:
+        if (then.get(key) or {}) != (now.settings.get(key) or {}):
+            return key
+    return "" if then.get("tier") == now.tier else "tier"
+
+
+def _arms_of(body: Mapping[str, Any], build: Build, files: str) -> Iterator[Measured]:
+    """The arms of a run that count."""
+    unfit: Mapping[str, str] = body.get("unfit", {})
+    around: Mapping[str, str] = body.get("environment", {})
+    known = build.project.config.models
+    if not body.get("cases") or all(name in unfit or name not in known for name in body.get("models", {})):
+        return
+    try:
+        run = read_run({key: value for key, value in body.items() if key != "unfit"})
+    except ValueError:
+        return  # of another version: as if it were not there
+    served = "adapter" in around
+    adapter = "" if around.get("adapter", _UNTRAINED) == _UNTRAINED else around["adapter"]
+    for name in run.models:
+        if name in unfit or name not in known or known[name].backend == "reader":
+            continue
+        own = _asked_of(run, name, build, served=served)
+        for arm in own.arms:
+            yield Measured(
+                model=name,
+                variant=arm.variant,
+                adapter=adapter,
+                run=own,
+                arm=arm,
+                requests=sum(len(case.agents) for case in own.cases if case.counts),
+                same_files=around.get("knowledge") == files,
+            )
+
+
+def _asked_of(run: Run, model: str, build: Build, *, served: bool) -> Run:
+    """The run with one model's arms alone; of an arm of each agent's own model, its own agents."""
+    arms = {arm: arm for arm in run.arms if arm.model == model and (served or not arm.revision)}
+    if not arms:
+        own = {name for name, agent in build.project.agents.items() if agent.model and agent.model.name == model}
+        arms = {arm: replace(arm, model=model) for arm in run.arms if arm.model == _OWN and not arm.revision}
+        run = part(run, lambda case: [agent for agent in case.agents if agent in own])
+        arms = arms if run.cases else {}
+    replies = tuple(
+        reply if arms[reply.arm] is reply.arm else replace(reply, arm=arms[reply.arm])
+        for reply in run.replies
+        if reply.arm in arms
+    )
+    return replace(run, arms=tuple(arms.values()), replies=replies)
+
+
+# --- parts of a run ---------------------------------------------------------------------------------------------------
+
+
+def part(run: Run, agents_of: Callable[[CaseRecord], Sequence[str]]) -> Run:
+    """The run as if each case had been asked of these agents alone; a case of none is not in it."""
+    cases = []
+    for record in run.cases:
+        agents = tuple(agents_of(record))
+        if agents:
+            cases.append(record if agents == record.agents else replace(record, agents=agents))
+    kept = {(case.id, agent) for case in cases for agent in case.agents}
+    return replace(
+        run, cases=tuple(cases), replies=tuple(reply for reply in run.replies if (reply.case, reply.agent) in kept)
+    )
+
+
+def scores_in(one: Measured, categories: Iterable[str]) -> ArmScores:
+    """What an arm scored in these categories, whoever was asked."""
+    wanted = frozenset(categories)
+    run = part(replace(one.run, arms=(one.arm,)), lambda case: case.agents if case.category in wanted else ())
+    return arm_scores(run, one.arm)
+
+
+def effect_in(before: Measured, after: Measured, categories: Iterable[str] | None = None) -> Effect | str:
+    """The paired difference in these categories, without them in all; or in words why there is none."""
+    wanted = None if categories is None else frozenset(categories)
+    sides = [
+        part(side.run, lambda case: case.agents if wanted is None or case.category in wanted else ())
+        for side in (before, after)
+    ]
+    found = paired(sides[0], before.arm, sides[1], after.arm)
+    if found.open_requests:
+        return f"{found.open_requests:,} of {found.requests:,} requests unanswered"
+    if not found.pairs:
+        return "no case that counts was answered by both"
+    if found.same_answers:
+        return "all answers are the same, word for word: one server may answer for both"
+    return overall(found.pairs)
+
+
+# --- what an answer costs, and how long it takes ----------------------------------------------------------------------
+
+
+def answers_of(one: Measured, agent: str) -> list[Reply]:
+    """The answers of an agent to cases that count."""
+    side = Side.of(one.run, one.arm)
+    return [
+        reply
+        for case, record in side.records.items()
+        if record.counts
+        for reply in side.replies.get((case, agent), ())
+        if reply.state in _SAID and reply.score is not None
+    ]
+
+
+def usd_of(model: Model, replies: Sequence[Reply]) -> float | None:
+    """Per 1,000 requests at today's price, None where one is not known; a local model without a price is free."""
+    price = model.settings.get("price")
+    if model.tier == "local" and not price:
+        return 0.0
+    costs = [cost_usd(reply.answer.usage if reply.answer else None, price) for reply in replies]
+    known = [cost for cost in costs if cost is not None]
+    return _REQUESTS * math.fsum(known) / len(known) if known and len(known) == len(costs) else None
+
+
+def kept_s(seconds: Sequence[float]) -> float | None:
+    """The time that 19 of 20 answers keep; of few, all but the slowest: the first one may have loaded the model."""
+    ordered = sorted(seconds)
+    return ordered[math.floor(_QUICKER * (len(ordered) - 1))] if ordered else None
