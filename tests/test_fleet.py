@@ -130,7 +130,7 @@ LEVEL = st.sampled_from(sorted(LEVELS))
 
 @st.composite
 def houses(draw):
-    """Who is private, what is, what each tier may see, and what each model knows."""
+    """Who is private, what is, and what each tier may see. By its scores everybody would get the cloud's model."""
     agents = {
         name: {"model": draw(st.sampled_from([*MODELS, ""])), "privacy": draw(st.sampled_from(["any", "local"]))}
         for name in AGENTS
@@ -139,8 +139,8 @@ def houses(draw):
         "agents": agents,
         "levels": draw(st.lists(LEVEL, min_size=12, max_size=12)),
         "clearance": {"local": draw(LEVEL), "cloud": draw(LEVEL)},
-        "knows": {name: draw(st.sampled_from([range(0), range(6), range(12)])) for name in MODELS},
-        "limit": draw(st.sampled_from(["", "fleet: {max_usd: 1, max_latency_s: 20}\n"])),
+        "knows": {name: draw(st.sampled_from([range(0), range(3)])) for name in MODELS} | {"far": range(12)},
+        "limit": draw(st.sampled_from(["", "fleet: {max_usd: 10, max_latency_s: 20}\n"])),
     }
 
 
@@ -444,6 +444,30 @@ def test_adapters_that_were_measured_are_in_the_advice(tmp_path):
     bad, good = near.advice.notes
     assert bad.startswith(f"the adapter {'b' * 12} is shown to hurt it: 0.833 → 0.250, −0.583, p < 0.0001")
     assert good.startswith(f"the champion {'c' * 12} is shown to help it: 0.833 → 1.000, +0.167, p ")
+
+
+def test_of_many_nights_the_latest_and_the_champion_are_told(tmp_path):
+    """Whoever trains every night does not read a hundred notes."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+    nights = [
+        run_of(
+            build,
+            suites,
+            "near",
+            range(30 + night),
+            adapter=f"{night}" * 64,
+            variants=["enriched"],
+            started=f"2026-11-1{night}T10:00:00Z",
+        )
+        for night in range(9)
+    ]
+    with keep(tmp_path, run_of(build, suites, "near", range(30)), *nights) as store:
+        crowned(tmp_path, store, "near", "1" * 64)
+        (near,) = advise(build, suites, store, ["near"]).models
+    told = [note.split(" is ")[0].split()[-1][0] for note in near.advice.notes]
+    assert told == ["1", "4", "5", "6", "7", "8"]
+    assert near.advice.notes[0].startswith("the champion 111111111111 is not shown to change it: ")
 
 
 @pytest.mark.parametrize(

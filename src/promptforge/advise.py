@@ -20,6 +20,8 @@ from promptforge.workbench.suites import Suites
 
 __all__ = ["Counsel", "ModelAdvice", "Proposal", "advise", "fit_of"]
 
+_LATEST = 5
+"""So many of the adapters that were measured are looked at; a night adds one."""
 _MOST_IDENTITY = 0.40
 _KNOWLEDGE = 0.35
 """Of infrastructure and domain together, at least so much."""
@@ -150,10 +152,11 @@ def _bench(model: Model) -> str:
 
 
 def _trained(model: str, found: Measures, champion: str) -> Iterator[Trained]:
-    """What each adapter that was measured did to the model, against the model as it is."""
+    """What the latest adapters that were measured, and the champion, did to the model, against it as it is."""
     untrained = {one.variant: one for variant in ("base", "enriched") if (one := found.best(model, variant))}
     adapters = dict.fromkeys(one.adapter for one in found.arms if one.model == model and one.adapter)
-    for adapter in adapters:
+    latest = [*adapters][:_LATEST]
+    for adapter in (*latest, *(one for one in adapters if one == champion and one not in latest)):
         for variant, before in untrained.items():
             after = found.best(model, variant, adapter)
             effect = effect_in(before, after) if after else ""
