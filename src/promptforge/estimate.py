@@ -64,18 +64,30 @@ def _pair_costs() -> list[int]:
     leads = [max((first, cost) for first, cost in _LEADS.items() if first <= byte)[1] for byte in range(0xC0, 256)]
     own = [0] * 0xC0 + leads
     costs = [0] * 0x10000
-    first, second = (1, 256) if sys.byteorder == "little" else (256, 1)
+    made: dict[tuple[int, int], list[int]] = {}  # bytes of a kind cost the same before any other, letters apart
     for before, last in enumerate(kinds):
         column = _BEFORE.index(_KINDS.get(last, last))
         row = "abcdefghijklmnopqrstuvwxyz".find(chr(before).lower()) + 1
-        for byte, kind in enumerate(kinds):
-            cost = _AFTER[kind][column] + own[byte]
-            if (kind == "small" and column in (0, 2, 3)) or (kind == "large" and column in (2, 3)):
-                cost += int(_LETTERS[26 * row + (byte | 32) - 97])
-            elif before == byte and kind in ("sign", "light"):
-                cost = 2  # a rule, or dots that lead on
-            costs[before * first + byte * second] = cost
+        if (column, row) not in made:
+            made[column, row] = _following(kinds, own, column, row)
+        after = made[column, row].copy()
+        if last in ("sign", "light"):
+            after[before] = 2  # a rule, or dots that lead on
+        if sys.byteorder == "little":
+            costs[before::256] = after
+        else:
+            costs[256 * before : 256 * (before + 1)] = after
     return costs
+
+
+def _following(kinds: list[str], own: list[int], column: int, row: int) -> list[int]:
+    """Eighths of a token for each byte after one of this column of _AFTER and this row of _LETTERS."""
+    found = [_AFTER[kind][column] + more for kind, more in zip(kinds, own, strict=True)]
+    letters = _LETTERS[26 * row : 26 * row + 26]
+    for byte, kind in enumerate(kinds[:128]):
+        if (kind == "small" and column in (0, 2, 3)) or (kind == "large" and column in (2, 3)):
+            found[byte] += int(letters[(byte | 32) - 97])
+    return found
 
 
 def _kind(byte: int) -> str:

@@ -118,11 +118,13 @@ def execute(
     stop: threading.Event,
     progress: Progress | None = None,
     arrived: Callable[[Job, Outcome], object] = lambda job, outcome: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> tuple[dict[str, Outcome], str]:
     """The outcome of each job by its identity, and why the run was cut short, or nothing.
 
     `known` are the outcomes of earlier runs. Setting `stop` ends it after the requests in flight are given up.
-    `arrived` is told of each outcome that comes, in this thread, while it waits for the others.
+    `arrived` is told of each outcome that comes, in this thread, while it waits for the others. `meanwhile` is called
+    once, when the first request is under way: for what will be needed, but not before an answer is there.
     """
     outcomes: dict[str, Outcome] = {}
     waiting: dict[str, Job] = {}
@@ -136,7 +138,7 @@ def execute(
     progress = progress or Progress()
     progress.total += len(waiting) + len(known)
     progress.inherited += len(known)
-    sender = _Sender(targets, answers, run, limits, now, stop, progress, outcomes, arrived)
+    sender = _Sender(targets, answers, run, limits, now, stop, progress, outcomes, arrived, meanwhile)
     sender.send(list(waiting.values()))
     for identity in waiting:
         if identity not in outcomes:
@@ -157,6 +159,7 @@ class _Sender:
     progress: Progress
     outcomes: dict[str, Outcome]
     arrived: Callable[[Job, Outcome], object]
+    meanwhile: Callable[[], object]
     news: deque[tuple[Job, Outcome]] = field(default_factory=deque)
     """What came of requests, until it is passed on: some at a time, since to wake for each one costs more."""
     bell: threading.Event = field(default_factory=threading.Event)
@@ -182,6 +185,7 @@ class _Sender:
         try:
             # The first is alone: it loads the model, fills the cache, and tells whether there is anybody at all.
             line.start(1)
+            self.meanwhile()
             self._hear(lambda: line.begun or not line.busy, target.head_start_s)
             line.start(threads - 1)
             self._hear(lambda: not line.busy)
@@ -348,9 +352,7 @@ class _Line:
         answered, refused, retry_after_s = True, False, None
         try:
             if self.target.streamed:
-                return self.target.backend.stream(
-                    request, _unheard, timeout_s=self.target.timeout_s, stop=sender.stop
-                )
+                return self.target.backend.stream(request, _unheard, timeout_s=self.target.timeout_s, stop=sender.stop)
             return self.target.backend.answer(request, timeout_s=self.target.timeout_s, stop=sender.stop)
         except BackendError as problem:
             if sender.stop.is_set():

@@ -19,7 +19,6 @@ from promptforge.bench.language import other_language
 from promptforge.bench.patterns import found
 from promptforge.bench.ports import asks_for_port, is_bare
 from promptforge.bench.reading import MAX_TEXT, folded, strip_reasoning
-from promptforge.bench.refusal import abstains, declines, refuses
 from promptforge.bench.results import Label, Score
 from promptforge.bench.values import Found, equal, identifiers, identity, in_tailnet, literal, mentions, places
 
@@ -45,6 +44,8 @@ class _Said:
     @cached_property
     def refused(self) -> bool:
         """Whether it refused, in words or by its provider; who calls a function has not."""
+        from promptforge.bench.refusal import refuses  # its phrases take long to read, and a suite needs none of them
+
         return self.answer.finish == "refusal" or (not self.answer.tool_calls and refuses(self.text))
 
 
@@ -214,12 +215,20 @@ def _first_places(check: Check, text: str, said: _Said) -> list[int | None]:
 
 
 def _abstain(check: Check, said: _Said) -> _Result:
-    if not abstains(said.text, said.case.question):
+    if not _abstains(said):
         return 0.0, "does not say that it does not know"
     return (0.0, f"says so, but makes up: {', '.join(said.made_up)}") if said.made_up else (1.0, "")
 
 
+def _abstains(said: _Said) -> bool:
+    from promptforge.bench.refusal import abstains
+
+    return abstains(said.text, said.case.question)
+
+
 def _refuse(check: Check, said: _Said) -> _Result:
+    from promptforge.bench.refusal import declines
+
     refused = said.refused or (not said.answer.tool_calls and declines(said.text, said.case.question))
     return (1.0, "") if refused else (0.0, "does not refuse")
 
@@ -331,7 +340,7 @@ _LABELS: tuple[tuple[Label, Callable[[_Said, float, tuple[tuple[str, str, bool],
     ("forbidden", lambda said, value, broken: bool(broken)),
     ("wrong_language", lambda said, value, broken: bool(other_language(said.case.question, said.text))),
     ("too_short", lambda said, value, broken: _too_short(said)),
-    ("incomplete", lambda said, value, broken: value > 0 or abstains(said.text, said.case.question)),
+    ("incomplete", lambda said, value, broken: value > 0 or _abstains(said)),
 )
 
 
@@ -339,7 +348,7 @@ def _too_short(said: _Said) -> bool:
     """Whether it is shorter than any right answer, and neither a value nor an "I don't know": `Yes.`, `OK`."""
     if said.answer.tool_calls or identifiers(said.text, said.known.domains):
         return False
-    if abstains(said.text, said.case.question):
+    if _abstains(said):
         return False
     letters = sum(char.isalnum() for char in said.text)
     needed = max((_letters_needed(check) for check in said.case.checks if not check.veto), default=0)

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def bench(
         stop=stop,
         progress=progress,
         arrived=scores.of,
+        meanwhile=_get_ready,
     )
     run = _run(plan, run_id, started, stopped=stopped)
     run = replace(run, finished="" if stopped else now(), replies=tuple(_replies(plan, outcomes, scores)))
@@ -59,6 +61,12 @@ def bench(
         )
     store.put_run(head_of(run), plain_run(run))
     return run
+
+
+def _get_ready() -> None:
+    """Load what scores and judges, while the first answer is waited for."""
+    for name in ("promptforge.bench.refusal", "promptforge.bench.language", "promptforge.workbench.judged"):
+        import_module(name)
 
 
 def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:

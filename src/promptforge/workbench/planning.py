@@ -162,7 +162,9 @@ def _asked_of(kept: Mapping[str, CaseRecord], jobs: Sequence[Job]) -> Iterable[C
     for job in jobs:
         agents.setdefault(job.case.id, {})[job.agent] = None
     for id_, asked in agents.items():
-        yield replace(kept[id_], agents=tuple(name for name in kept[id_].agents if name in asked))
+        record = kept[id_]
+        names = tuple(name for name in record.agents if name in asked)
+        yield record if names == record.agents else replace(record, agents=names)
 
 
 def _made(
@@ -183,7 +185,9 @@ def _made(
         for record in records(cases, arms, planner, away):
             older = made.records.get(record.id)
             given_away = record.given_away or (older.given_away if older else "")
-            made.records[record.id] = replace(record, given_away=given_away)
+            made.records[record.id] = (
+                record if given_away == record.given_away else replace(record, given_away=given_away)
+            )
     if len(revisions) > 1:
         made.jobs = _differing(made.jobs)
     return made
