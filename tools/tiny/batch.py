@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from data import Prompt
+from data import LOOKED_UP, Prompt
 from tokenizer import END, START
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -60,7 +60,7 @@ def make_row(prompt: Prompt, tokenizer: Tokenizer) -> Row:
     first, *rest = (one.ids for one in tokenizer.encode_batch_fast(texts))
     questions = []
     for number, (ask, answer, question) in enumerate(zip(rest[::2], rest[1::2], prompt.questions, strict=True), 1):
-        start = FIRST if question.kind in ("first", "later") else ANSWER
+        start = FIRST if question.kind in LOOKED_UP else ANSWER
         parts = [QUESTION] * len(ask) + [start] + [ANSWER] * (len(answer) - 1)
         told = enumerate(zip(ask + answer, parts, strict=True), len(first))
         questions += [(token, at, part, number) for at, (token, part) in told]

@@ -6,6 +6,7 @@ Every name in the prompts is made of words that no training prompt had.
 """
 
 import argparse
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import torch
 from batch import ANSWER, make_batch, make_row
-from data import UNKNOWN, Maker, Prompt, Question
+from data import LOOKED_UP, UNKNOWN, Maker, Prompt, Question
 from facts import FACTS
 from net import Net, load
 from tokenizer import is_held_out, words
 from tokenizers import Tokenizer
+
+from promptforge.compiler.rows import FORMS
 
 Outcome = tuple[Prompt, Question, bool]
 
@@ -38,20 +41,35 @@ def outcomes(net: Net, tokenizer: Tokenizer, prompts: Iterable[Prompt]) -> list[
 
 
 def by_rows(net: Net, tokenizer: Tokenizer, maker: Maker) -> None:
-    """Exact match by rows in the prompt's tables and by form."""
-    print("| rows | markdown | csv | kv | key in column 1 | key in a later one | absent | base, same questions |")
-    print("|---|---|---|---|---|---|---|---|")
+    """Exact match by rows in the prompt's tables, by form, and by where key and answer stand."""
+    print("| rows | markdown | csv | kv | second column | third or later | key in a later one | absent | bare |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for rows in (2, 4, 8, 16, 24, 32):
         found = []
-        for form in ("markdown", "csv", "kv"):
-            prompts = [maker.prompt(rows, min(rows, 8), form) for _ in range(400 // min(rows, 8))]
+        for form in FORMS:
+            prompts = [maker.prompt(rows, 8, form=form) for _ in range(40)]
             found += outcomes(net, tokenizer, prompts)
-        looked = [one for one in found if one[1].kind in ("first", "later")]
-        cells = [_share(one for one in looked if one[0].form == form) for form in ("markdown", "csv", "kv")]
-        cells += [_share(one for one in found if one[1].kind == kind) for kind in ("first", "later", "absent")]
-        bare = [replace(one[0], system=one[0].base, turns=(), questions=(one[1],)) for one in looked[:300]]
+        looked = [one for one in found if one[1].kind in LOOKED_UP]
+        cells = [_share(one for one in looked if one[0].form == form) for form in FORMS]
+        kinds = ("second", "third", "later", "absent")
+        cells += [_share(one for one in found if one[1].kind == kind) for kind in kinds]
+        bare = [replace(one[0], system=one[0].base, turns=(), questions=(one[1],)) for one in looked[:200]]
         cells.append(_share(outcomes(net, tokenizer, bare)))
         print(f"| {rows} | {' | '.join(cells)} |", flush=True)
+
+
+def by_key(net: Net, tokenizer: Tokenizer, maker: Maker) -> None:
+    """Exact match on sixteen rows, by the first words of a question."""
+    kinds: dict[str, list[Outcome]] = defaultdict(list)
+    for one in outcomes(net, tokenizer, [maker.prompt(16, 12) for _ in range(150)]):
+        if one[1].kind in LOOKED_UP:
+            kinds[_kind_of_key(one[1].ask)].append(one)
+    print("\n| 16 rows, asked by | " + " | ".join(kinds) + " |\n|---|" + "---|" * len(kinds))
+    print("| exact match | " + " | ".join(_share(found) for found in kinds.values()) + " |\n")
+
+
+def _kind_of_key(ask: str) -> str:
+    return "port" if re.search(r"port \d", ask) else "entity id" if re.search(r"[a-z]\.[a-z]", ask) else "name"
 
 
 def by_heart(net: Net, tokenizer: Tokenizer, maker: Maker) -> None:
@@ -66,16 +84,17 @@ def by_heart(net: Net, tokenizer: Tokenizer, maker: Maker) -> None:
 
 
 def arms(net: Net, tokenizer: Tokenizer, maker: Maker) -> None:
-    """Sixty questions, each with the base prompt and with the enriched one."""
-    prompt = maker.prompt(20, 40, "markdown")
-    while len(looked := [one for one in prompt.questions if one.kind in ("first", "later")]) < 40:
-        prompt = maker.prompt(20, 40, "markdown")
-    questions = (*looked[:40], *(Question(*fact, "general") for fact in FACTS[::3][:20]))
+    """A hundred questions, each with the base prompt and with the enriched one."""
+    looked: list[Question] = []
+    while len(looked) < 60:
+        prompt = maker.prompt(20, 60, form="markdown")
+        looked = [one for one in prompt.questions if one.kind in LOOKED_UP]
+    questions = (*looked[:60], *(Question(*fact, "general") for fact in FACTS[::3][:40]))
     shares: Mapping[str, list[Outcome]] = {
-        "base": outcomes(net, tokenizer, [replace(prompt, system=prompt.base, turns=(), questions=questions)]),
+        "bare": outcomes(net, tokenizer, [replace(prompt, system=prompt.base, turns=(), questions=questions)]),
         "enriched": outcomes(net, tokenizer, [replace(prompt, questions=questions)]),
     }
-    print("\n| prompt | all 60 | 40 on tables | 20 general |\n|---|---|---|---|")
+    print("\n| prompt | all 100 | 60 on a table of 20 rows | 40 general |\n|---|---|---|---|")
     for name, found in shares.items():
         parts: dict[bool, list[Outcome]] = defaultdict(list)
         for one in found:
@@ -97,5 +116,6 @@ if __name__ == "__main__":
     its = load(options.folder), Tokenizer.from_file(str(options.folder / "tokenizer.json"))
     unseen = Maker([word for word in words() if is_held_out(word)], seed=1000)
     by_rows(*its, unseen)
+    by_key(*its, unseen)
     by_heart(*its, unseen)
     arms(*its, unseen)
