@@ -54,12 +54,32 @@ test -x llama-server || {
 "$bin/python" "$here/tools/gguf.py" "$sources/vendor/llama.cpp" "$model" tiny.gguf >gguf.log 2>&1 ||
     { tail gguf.log >&2; exit 1; }
 
+test -x homeassistant/bin/hass || {
+    "$python" -m venv homeassistant
+    homeassistant/bin/python -m pip --disable-pip-version-check --quiet install \
+        -r "$here/tests/servers/requirements-homeassistant.txt"
+}
+
+# Programs whose dumps are read: on Debian and its kin they are installed when they are missing and we may.
+missing=
+for program in ssh:openssh-client sshd:openssh-server dnsmasq:dnsmasq-base nmap:nmap; do
+    command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
+done
+if [ -n "$missing" ] && command -v apt-get >/dev/null; then
+    as_root=
+    [ "$(id -u)" -eq 0 ] || as_root="sudo -n"
+    # shellcheck disable=SC2086
+    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing >/dev/null; } ||
+        echo "could not install:$missing" >&2
+fi
+
 cat >environment <<END
 export PROMPTFORGE_LLAMA_SERVER='$folder/llama-server'
 export PROMPTFORGE_LLAMA_CPP_PYTHON='$bin/python'
 export PROMPTFORGE_TRANSFORMERS='$bin/transformers'
 export PROMPTFORGE_TINY_GGUF='$folder/tiny.gguf'
 export PROMPTFORGE_TINY_MODEL='$model'
+export PROMPTFORGE_HOMEASSISTANT_PYTHON='$folder/homeassistant/bin/python'
 END
 cd "$started"
 PATH=$old_path

@@ -32,6 +32,8 @@ class Seen:
     """Why it is left out unless everything is asked for: `diagnostic entity`, `container bridge`; empty: it is not."""
     cleaned: tuple[str, ...] = ()
     """What was taken out of its texts, in words: `name: 2 invisible characters`."""
+    guesses: Mapping[str, Any] = field(default_factory=dict)
+    """Column to value that a new fact may start with, and that a known one is never compared with: a process's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Observation:
     """Tables of which it would show every fact that is there now; of the others absence means nothing."""
     notes: tuple[str, ...] = ()
     """What a person should know: lines that were passed over, with their reason."""
+    within: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    """Table to column to values: of a whole table, every fact that has these; the sockets of one host, by tcp."""
 
 
 class SourceError(InputError):
