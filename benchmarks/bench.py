@@ -7,6 +7,9 @@ run of promptforge reads a suite of so many written cases, sends them, keeps eve
 run in turn, A B A B, so that a machine whose speed drifts drifts for both; medians are quoted. CPU a request is what
 the run costs above one of ten cases, divided by the requests between. At last a run of many results with two arms, as
 fast as the server answers, and what reads it again: `compare`, and `report` as a page and as JSON. Nothing is asserted.
+
+Other tools can be held against it in the same turns: `--also NAME=COMMAND`, where `{base_url}`, `{port}`, `{cases}` and
+`{at_once}` are filled in and a shell runs it; it has to send as many requests as there are cases.
 """
 
 import argparse
@@ -155,6 +158,13 @@ def raw(base_url: str, requests: int, at_once: int) -> Cost:
     return measure([sys.executable, __file__, *words])
 
 
+def other(command: str, base_url: str, requests: int, at_once: int) -> Cost:
+    """Another tool, by its own command."""
+    port = base_url.rsplit(":", 1)[1].split("/")[0]
+    filled = command.format(base_url=base_url, port=port, cases=requests, at_once=at_once)
+    return measure(["bash", "-c", filled])
+
+
 def stats(base_url: str, path: str = "stats") -> dict[str, float]:
     """What the server counted; `reset` counts anew."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -168,13 +178,19 @@ def compare(folder: Path, latency_ms: float, chosen: argparse.Namespace) -> None
         few = make_project(folder / f"few-{latency_ms:g}", base_url, FEW)
         many = make_project(folder / f"many-{latency_ms:g}", base_url, chosen.cases)
         starts = {"promptforge bench": bench(few, chosen.at_once), "raw asyncio": raw(base_url, FEW, chosen.at_once)}
+        starts |= {name: other(command, base_url, FEW, chosen.at_once) for name, command in chosen.also}
+        also = dict(chosen.also)
         found: dict[str, list[Cost]] = {name: [] for name in starts}
         spans: dict[str, list[float]] = {name: [] for name in starts}
         for _ in range(chosen.runs):
             for name in found:
                 stats(base_url, "reset")
-                is_ours = name == "promptforge bench"
-                cost = bench(many, chosen.at_once) if is_ours else raw(base_url, chosen.cases, chosen.at_once)
+                if name in also:
+                    cost = other(also[name], base_url, chosen.cases, chosen.at_once)
+                elif name == "raw asyncio":
+                    cost = raw(base_url, chosen.cases, chosen.at_once)
+                else:
+                    cost = bench(many, chosen.at_once)
                 found[name].append(cost)
                 counted = stats(base_url)
                 if counted["requests"] != chosen.cases:
@@ -213,6 +229,13 @@ def large(folder: Path, chosen: argparse.Namespace) -> None:
         print(f"{name:18}{cost.wall_s:8.2f}{cost.cpu_s:8.2f}{cost.memory_mb:6.0f}")
 
 
+def _named(text: str) -> tuple[str, str]:
+    name, _, command = text.partition("=")
+    if not command:
+        raise argparse.ArgumentTypeError("write NAME=COMMAND")
+    return name, command
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=5)
@@ -220,6 +243,7 @@ def main() -> None:
     options.add_argument("--at-once", type=int, default=64)
     options.add_argument("--latency-ms", type=float, nargs="*", default=[20, 200])
     options.add_argument("--results", type=int, default=20_000, help="of the large run; 0: none")
+    options.add_argument("--also", metavar="NAME=COMMAND", action="append", default=[], type=_named)
     options.add_argument("--client", metavar="URL", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.client:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from promptforge import store as module
 from promptforge.errors import BusyError, InputError, PromptforgeError, WriteError
 from promptforge.store import RunHead, Store
+from promptforge.storefaults import translated
 
 BODY = {"state": "answered", "answer": {"text": "Ünïcode \ud800 \u2028"}}
 
@@ -212,7 +212,7 @@ def test_a_place_without_permission_is_said(tmp_path):
 )
 def test_each_complaint_of_sqlite_is_translated(problem, kind, message):
     """To what happened and what to do."""
-    made = module._translate(problem, Path("h.db"))
+    made = translated(problem, Path("h.db"))
     assert isinstance(made, kind)
     assert message in made.message
     assert made.hint
@@ -223,7 +223,7 @@ def test_no_complaint_of_sqlite_gets_through():
     for name in dir(sqlite3):
         kind = getattr(sqlite3, name)
         if isinstance(kind, type) and issubclass(kind, sqlite3.Error):
-            assert isinstance(module._translate(kind("x"), Path("h.db")), PromptforgeError)
+            assert isinstance(translated(kind("x"), Path("h.db")), PromptforgeError)
 
 
 def test_a_file_that_cannot_be_used_is_let_go_of(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """`advise`: for each model, from what was measured, whether training is worth a thought, and by which recipe."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptforge.bench.advice import Advice, Figures, Trained
@@ -14,9 +14,10 @@ from promptforge.model import Model
 from promptforge.source import did_you_mean
 from promptforge.store import Store
 from promptforge.workbench.champions import champions
-from promptforge.workbench.measured import Measured, Measures, effect_in, measures, suite_named
+from promptforge.workbench.measured import Measured, Measures, effect_in, measures
+from promptforge.workbench.proposing import propose
 from promptforge.workbench.recipes import load_recipes
-from promptforge.workbench.suites import Suites
+from promptforge.workbench.suites import Suites, suite_named
 
 __all__ = ["Counsel", "ModelAdvice", "Proposal", "advise", "fit_of"]
 
@@ -26,11 +27,11 @@ _MOST_IDENTITY = 0.40
 _KNOWLEDGE = 0.35
 """Of infrastructure and domain together, at least so much."""
 _FULL_IDENTITY, _FULL_DOMAIN = 0.25, 0.15
-_MIXES = {
-    "balanced": "{identity: 0.20, infrastructure: 0.35, domain: 0.20, jailbreak: 0.08, replay: 0.17}",
-    "full": "{identity: 0.28, infrastructure: 0.22, domain: 0.25, jailbreak: 0.08, replay: 0.17}",
-}
 _WANTED = {"moderate": "balanced", "weak": "full"}
+
+
+_Write = Callable[[Model, str], str]
+"""What writes a recipe for a model and a plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Proposal:
     unfit: Mapping[str, str] | None = None
     """Recipes for this model that do not fit, and why."""
     write: str = ""
-    """What to write, where no recipe fits."""
+    """What to write, where no recipe fits; empty where no rows can be made either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +87,22 @@ def advise(build: Build, suites: Suites, store: Store, names: Sequence[str] = ()
             raise UsageError(f"'{name}' is the reader, which is no model: there is nothing to advise", hint=hint)
     meant = suite_named(suites, suite)
     found = measures(store, meant, build)
-    recipes = load_recipes(build).recipes.values()
+    recipes = load_recipes(build)
+
+    def write(model: Model, plan: str) -> str:
+        return propose(build, suites, recipes, model, plan)
+
     wanted = dict.fromkeys(names or [name for name, model in known.items() if model.backend != "reader"])
     reigning = {one.model: one.digest for one in champions(store, build.tree.root) if not one.category}
     return Counsel(
         suite=meant.name,
         digest=meant.digest,
-        models=tuple(_of(known[name], found, recipes, build, reigning.get(name, "")) for name in wanted),
+        models=tuple(_of(known[name], found, recipes.recipes.values(), write, reigning.get(name, "")) for name in wanted),
         readers=() if names else tuple(name for name, model in known.items() if model.backend == "reader"),
     )
 
 
-def _of(model: Model, found: Measures, recipes: Iterable[Recipe], build: Build, champion: str) -> ModelAdvice:
+def _of(model: Model, found: Measures, recipes: Iterable[Recipe], write: _Write, champion: str) -> ModelAdvice:
     sides = found.both(model.name)
     figures = _figures(*sides) if sides else None
     advice = judge(model.name, model.tier, figures, [*_trained(model.name, found, champion)])
@@ -113,7 +118,7 @@ def _of(model: Model, found: Measures, recipes: Iterable[Recipe], build: Build, 
         run=sides[1].run.id if sides else "",
         cases=sum(case.counts for case in records),
         given_away=away,
-        proposal=_proposal(model, wanted, recipes, build) if wanted else None,
+        proposal=_proposal(model, wanted, recipes, write) if wanted else None,
         notes=tuple(notes),
     )
 
@@ -136,6 +141,7 @@ def _notes(model: Model, sides: tuple[Measured | None, Measured] | None, found: 
         yield found.why_not(model.name)
         return
     base, enriched = sides
+    yield from dict.fromkeys(text for side in (enriched, base) if side and (text := found.passed_over(side)))
     if base is None:
         yield f"its bare prompt was not asked, so nobody knows what the knowledge gains: {_bench(model)}"
     elif isinstance(said := effect_in(base, enriched), str) and "word for word" in said:
@@ -187,7 +193,7 @@ def fit_of(mix: Mapping[str, float]) -> str:
     return "full" if full else "balanced"
 
 
-def _proposal(model: Model, wanted: str, recipes: Iterable[Recipe], build: Build) -> Proposal:
+def _proposal(model: Model, wanted: str, recipes: Iterable[Recipe], write: _Write) -> Proposal:
     fits = {
         recipe.name: fit_of({str(kind): share for kind, share in recipe.mix.items()})
         for recipe in recipes
@@ -195,26 +201,11 @@ def _proposal(model: Model, wanted: str, recipes: Iterable[Recipe], build: Build
     }
     chosen = next((name for name, fit in sorted(fits.items()) if fit == wanted), "")
     unfit = {name: _unlike(fit, wanted) for name, fit in fits.items() if fit != wanted}
-    return Proposal(wanted=wanted, recipe=chosen, unfit=unfit, write="" if chosen else _to_write(model, wanted, build))
+    return Proposal(wanted=wanted, recipe=chosen, unfit=unfit, write="" if chosen else write(model, wanted))
 
 
 def _unlike(fit: str, wanted: str) -> str:
-    if fit in _MIXES:
+    if fit in _WANTED.values():
         need = "identity 0.25 and domain 0.15 or more" if wanted == "full" else "less identity, more of the house"
         return f"its mix is {fit}; a {wanted} one has {need}"
     return fit
-
-
-def _to_write(model: Model, wanted: str, build: Build) -> str:
-    """A recipe as its file, for the agents that this model answers for."""
-    agents = [name for name, agent in build.project.agents.items() if agent.model and agent.model.name == model.name]
-    name = f"{model.name}-{wanted}"
-    return (
-        f"recipe: {name}\n"
-        f"agents: [{', '.join(agents) or 'AGENT'}]\n"
-        f"model: {model.name}\n"
-        "system: enriched\n"
-        "rows: 1200\n"
-        f"mix: {_MIXES[wanted]}\n"
-        "sources: {replay: [training/replay/*.jsonl], jailbreak: [training/jailbreak.yaml]}\n"
-    )

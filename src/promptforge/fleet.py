@@ -3,7 +3,7 @@
 Privacy first: what an agent's prompt holds decides which models are looked at at all. Then the limits, then evidence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,10 +28,9 @@ from promptforge.workbench.measured import (
     kept_s,
     measures,
     scores_in,
-    suite_named,
     usd_of,
 )
-from promptforge.workbench.suites import Suites
+from promptforge.workbench.suites import Suites, suite_named
 from promptforge.workbench.variants import Compiled, compile_for
 from promptforge.yamlio import parse
 
@@ -93,6 +92,8 @@ class Fleet:
     categories: tuple[Category, ...]
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Where the chosen models are reached; never a key."""
+    notes: tuple[str, ...] = ()
+    """Later runs that this does not rest on, because they have fewer answers."""
 
 
 def bounds_of(build: Build) -> Bounds:
@@ -120,6 +121,7 @@ def fleet(build: Build, suites: Suites, store: Store, *, suite: str = "") -> Fle
         seats=seats,
         categories=tuple(board.category(name) for name in meant.categories),
         models={name: _reached(board.models[name]) for name in sorted(chosen)},
+        notes=tuple(board.passed_over()),
     )
 
 
@@ -248,6 +250,13 @@ class _Board:
         if champion is not None:
             return self.found.best(model, champion.variant, champion.digest, agent=agent)
         return self.found.best(model, "enriched", agent=agent)
+
+    def passed_over(self) -> Iterator[str]:
+        """Of each model the later run that it does not rest on."""
+        for model in self.models:
+            arm = self.measured(model, self.champion_of(model, ()))
+            if arm and (text := self.found.passed_over(arm)):
+                yield f"{model}: {text}"
 
     def training_of(self, model: str, champion: Champion | None) -> str:
         """The training of a model in words."""

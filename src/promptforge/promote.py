@@ -8,66 +8,33 @@ verdict and acts on it; killed after, it finds that it has acted.
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptforge.backends.trouble import ServerError
 from promptforge.bench.evidence import Evidence, evidence, pooled
-from promptforge.bench.gate import Bar, GateVerdict, gate, near
+from promptforge.bench.gate import GateVerdict, gate, near
 from promptforge.bench.gatepage import VerdictPage, page_html, page_json, page_markdown
-from promptforge.bench.run import Limits, Progress
-from promptforge.bench.stats import DRAWS, overall
-from promptforge.errors import InputError, UsageError
+from promptforge.bench.report.redact import Redactor
+from promptforge.bench.run import Progress
+from promptforge.bench.stats import overall
+from promptforge.errors import BusyError
 from promptforge.files import digest_of
-from promptforge.model import Config, Model
-from promptforge.source import did_you_mean
 from promptforge.store import Store
-from promptforge.workbench.adapters import Adapter, check_base, latest_of, read_adapter
-from promptforge.workbench.champions import Champion, champion_before, champion_of, check_champion, crown, point
-from promptforge.workbench.contest import Bout, Contender, Contest, Serve, agents_of, hold, outlook, witnesses
+from promptforge.workbench.adapters import read_adapter, stay_latest
+from promptforge.workbench.candidates import Candidate, Wanted, contenders, trained
+from promptforge.workbench.champions import Champion, champion_of, crown, point
+from promptforge.workbench.contest import Bout, Contender, Serve, hold, witnesses
 from promptforge.workbench.disk import exclusive, replace_files
 from promptforge.workbench.environment import now_utc
-from promptforge.workbench.planning import Plan
-from promptforge.workbench.quarantine import grace_of, held, is_ours, quarantine, release_expired
+from promptforge.workbench.quarantine import grace_of, is_ours, quarantine, release_expired
 from promptforge.workbench.recipes import load_recipes
-from promptforge.workbench.scope import Revision
-from promptforge.workbench.weights import Weights, find_weights
 
-__all__ = ["Candidate", "Promotion", "Retrain", "Wanted", "candidate", "outlooks", "promote"]
+__all__ = ["Promotion", "Retrain", "promote"]
 
 Retrain = Callable[[str, int], Path]
 """Trains a recipe with another seed; the folder of its adapter."""
 _REPORTS = "build/reports"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the command asks for."""
-
-    what: str
-    """The folder of an adapter, or a recipe whose latest one is meant."""
-    model: str = ""
-    suite: str = ""
-    fresh: bool = False
-    delete: bool = False
-    """A rejected adapter is deleted at once."""
-    timeout_s: float = 120.0
-    limits: Limits = field(default_factory=Limits)
-    command: str = ""
-    draws: int = DRAWS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """Who is judged, and against whom."""
-
-    contest: Contest
-    adapter: Adapter
-    champion: Champion | None
-    """Who it has to beat; None: the untrained model."""
-    reigns: bool
-    """Whether it is the champion already, and only judged once more."""
-    bar: Bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,117 +51,6 @@ class Promotion:
     """Why it was cut short, or nothing."""
     released: tuple[str, ...] = ()
     """What was deleted from quarantine, because its time was over."""
-
-
-# --- who is judged ----------------------------------------------------------------------------------------------------
-
-
-def candidate(
-    root: Path, revision: Revision, wanted: Wanted, store: Store, environ: Mapping[str, str] | None = None
-) -> Candidate:
-    """Look up everything before anything is started. Raises UsageError, InputError."""
-    config = revision.build.project.config
-    adapter = read_adapter(_folder(root, wanted.what, revision))
-    model = _model(config, wanted.model or adapter.model, adapter)
-    weights = _weights(model, root, environ or {})
-    check_base(adapter, model, weights)
-    if not model.settings.get("serve"):
-        hint = f"write below `{model.name}` in promptforge.yaml how to start it: serve: mlx_lm.server … --port {{port}}"
-        message = f"the model '{model.name}' has no `serve`: only a server that promptforge started itself is proof"
-        raise UsageError(message, hint=hint)
-    champion = champion_of(store, root, model.name)
-    reigns = champion is not None and champion.digest == adapter.digest
-    if reigns:
-        champion = champion_before(store, root, model.name)
-    if champion is not None:
-        check_champion(champion)
-    contest = Contest(
-        root=root,
-        revision=revision,
-        model=model,
-        weights=weights.digest if weights else "",
-        suite=wanted.suite,
-        agents=agents_of(revision, model, adapter, wanted.suite),
-        fresh=wanted.fresh,
-        timeout_s=wanted.timeout_s,
-        limits=wanted.limits,
-        command=wanted.command,
-    )
-    return Candidate(contest=contest, adapter=adapter, champion=champion, reigns=reigns, bar=_bar(config))
-
-
-def _folder(root: Path, what: str, revision: Revision) -> Path:
-    """The folder that is meant: one that is named, a recipe's latest adapter, or one that is in quarantine already."""
-    for folder in (Path(what), root / what):
-        if folder.is_dir():
-            return folder.resolve()
-    recipes = load_recipes(revision.build).recipes
-    if what in recipes:
-        if found := latest_of(root, what):
-            return found
-        raise InputError(f"the recipe '{what}' has no adapter yet", hint=f"train one: promptforge train {what}")
-    name = Path(what).name
-    for one in reversed(held(root)):
-        if one.name.rpartition("-")[0] == name and (one.folder / "adapter").is_dir():
-            return one.folder / "adapter"
-    hint = did_you_mean(what, recipes) or "name a folder of build/adapters, or a recipe of training/"
-    raise InputError(f"there is no adapter and no recipe '{what}'", hint=hint)
-
-
-def _model(config: Config, name: str, adapter: Adapter) -> Model:
-    if not name:
-        hint = "name the one that it was trained on: --model NAME"
-        raise UsageError(f"the adapter '{adapter.folder.name}' does not say for which model it is", hint=hint)
-    if name not in config.models:
-        raise UsageError(f"no model '{name}' in promptforge.yaml", hint=did_you_mean(name, config.models))
-    return config.models[name]
-
-
-def _weights(model: Model, root: Path, environ: Mapping[str, str]) -> Weights | None:
-    """The weights that the model's server loads; None where they are not to be found here."""
-    try:
-        return find_weights(model, root=root, environ=environ)
-    except InputError:
-        return None
-
-
-def _bar(config: Config) -> Bar:
-    said = config.settings.get("gate") or {}
-    return Bar(
-        min_gain=float(said.get("min_gain", 0.0)),
-        max_category_drop=float(said.get("max_category_drop", 0.05)),
-        protected=tuple(map(str, said.get("protected", ()))),
-    )
-
-
-def _contenders(who: Candidate) -> Iterator[Contender]:
-    yield Contender(name="untrained", words="the untrained model")
-    if who.champion is not None:
-        champion = who.champion
-        yield Contender(
-            name="champion",
-            words="the champion",
-            adapter=champion.folder,
-            digest=champion.digest,
-            variant=champion.variant,
-        )
-    yield _candidate(who.adapter)
-
-
-def _candidate(adapter: Adapter, number: int = 1) -> Contender:
-    more = f" {number}" if number > 1 else ""
-    return Contender(
-        name=f"candidate{more}",
-        words=f"the candidate{f', training {number}' if more else ''}",
-        adapter=adapter.folder,
-        digest=adapter.digest,
-        variant=adapter.variant,
-    )
-
-
-def outlooks(who: Candidate, store: Store, environ: Mapping[str, str]) -> tuple[tuple[Contender, Plan], ...]:
-    """What each arm would be sent. Nothing is started; close the plans."""
-    return tuple((one, outlook(who.contest, one, store, environ)) for one in _contenders(who))
 
 
 # --- the tournament ---------------------------------------------------------------------------------------------------
@@ -221,15 +77,17 @@ def promote(
     """
     root, config = who.contest.root, who.contest.revision.build.project.config
     point(store, root)  # a killed promotion may have left the pointer behind
-    released = release_expired(root, grace_of(config), now=now())
+    released = release_expired(root, grace_of(config), now=now(), besides=who.adapter.folder)
     arena = _Arena(who, store, environ, serve, stop, progress, say, entered)
-    bouts, stopped = arena.hold_all(_contenders(who))
+    bouts, stopped = arena.hold_all(contenders(who))
     if stopped:
         return Promotion(page=None, stopped=stopped, released=released)
     entered("gate")
     judging = _Judging(who, store, bouts, wanted.draws, now)
     verdict = judging.verdict()
     if retrain is not None and (seeds := _seeds(who)) > 1 and near(verdict, who.bar):
+        if stop.is_set():  # an hour of training is not what was wished for
+            return Promotion(page=None, stopped="interrupted", released=released)
         say(f"{verdict.sentence} Training again with {seeds - 1} other seeds.")
         more, stopped = arena.hold_all(_again(who, retrain, seeds))
         judging.candidates += more
@@ -239,7 +97,8 @@ def promote(
         verdict = judging.verdict()
     page = VerdictPage(verdict=verdict, evidence=judging.against, about=_about(who, bouts, now()), runs=judging.runs)
     entered("act")
-    acted, champion = _act(who, wanted, store, page, now())
+    others = [bout.contender for bout in judging.candidates[1:]]
+    acted, champion = _act(who, others, wanted, store, page, now())
     return Promotion(page=acted, champion=champion, written=_write(root, who, acted), released=released)
 
 
@@ -286,7 +145,8 @@ def _again(who: Candidate, retrain: Retrain, seeds: int) -> Iterator[Contender]:
     """The same recipe with other seeds, trained when its turn comes."""
     for number in range(1, seeds):
         adapter = read_adapter(retrain(who.adapter.recipe, (who.adapter.seed or 0) + number))
-        yield _candidate(adapter, number + 1)
+        stay_latest(who.adapter.folder)  # killed from here on, the same command still means the same adapter
+        yield trained(adapter, number + 1)
 
 
 class _Judging:
@@ -296,6 +156,9 @@ class _Judging:
         self._who, self._store, self._draws, self._now = who, store, draws, now
         self.others, self.candidates = list(bouts[:-1]), [bouts[-1]]
         self.against: Evidence | None = None
+        run = bouts[-1].run
+        self._hide = Redactor((*run.private_values, *(value for case in run.cases for value in case.private)))
+        """What a server complains of may repeat what it was sent, and a verdict is read by others."""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -326,7 +189,8 @@ class _Judging:
         return pooled([self._of(other, one) for one in self.candidates])
 
     def _of(self, other: Bout, one: Bout) -> Evidence:
-        return evidence(other.contender.words, other.run, other.arm, one.run, one.arm)
+        found = evidence(other.contender.words, other.run, other.arm, one.run, one.arm)
+        return replace(found, unanswered=tuple(map(self._hide, found.unanswered)))
 
     def _spread(self) -> float | None:
         """The range of the overall score over the trainings."""
@@ -357,16 +221,27 @@ def _about(who: Candidate, bouts: Sequence[Bout], at: str) -> dict[str, str]:
         "against": f"champion {champion.number}, {champion.digest[:12]}" if champion else "the untrained model",
         "suite": f"{run.suite}, {run.suite_digest[:12]}",
         "at": at,
+        **_prompts(bouts),
     }
 
 
+def _prompts(bouts: Sequence[Bout]) -> dict[str, str]:
+    """Which prompt each arm was sent, where they differ: then a difference is not the adapter's alone."""
+    sent = {bout.contender.words: bout.contender.variant for bout in bouts}
+    if len(set(sent.values())) == 1:
+        return {}
+    told = ", ".join(f"{words}: {variant}" for words, variant in sent.items())
+    return {"prompts": f"{told}; what differs is the prompt as well as the adapter"}
+
+
 def _act(
-    who: Candidate, wanted: Wanted, store: Store, page: VerdictPage, at: str
+    who: Candidate, others: Sequence[Contender], wanted: Wanted, store: Store, page: VerdictPage, at: str
 ) -> tuple[VerdictPage, Champion | None]:
     root, name, verdict = who.contest.root, who.contest.model.name, page.verdict
     back = f"promptforge champion rollback {name}"
     if verdict.verdict == "promote":
         if not who.reigns:
+            _refuse_change(who, store)
             crown(store, root, name, who.adapter, why=verdict.sentence, run=page.runs[-1], at=at)
         done = f"it is the champion of {name}; build/champions.yaml says where it is kept"
         page = replace(page, done=done, next_step=f"serve {name} with it from now on; to go back: {back}")
@@ -374,12 +249,33 @@ def _act(
         done = "nothing: it is the champion already, and one verdict does not take that away"
         page = replace(page, done=done, next_step=f"where you trust this one more: {back}")
     elif verdict.verdict == "reject":
+        if wanted.delete:
+            _write(root, who, page)  # what is deleted takes its evidence along
+        _put_others_away(who, others, wanted, page, at)
         done = _put_away(who, wanted, page, at)
         page = replace(page, done=done, next_step="look at the cases that broke, and at the mix of its recipe")
     else:
         stays = "the untrained model" if who.champion is None else "the champion"
         page = replace(page, done=f"nothing: {stays} stays, the adapter stays in {who.adapter.folder}")
     return page, champion_of(store, root, name)
+
+
+def _refuse_change(who: Candidate, store: Store) -> None:
+    """Raises BusyError where somebody else promoted, or went back, since the champion was looked up."""
+    root, name = who.contest.root, who.contest.model.name
+    now = champion_of(store, root, name)
+    if (now.digest if now else "") != (who.champion.digest if who.champion else ""):
+        message = f"the champion of '{name}' changed while '{who.adapter.folder.name}' was judged: nothing was done"
+        raise BusyError(message, hint="run the same command again: only what is missing is asked")
+
+
+def _put_others_away(who: Candidate, others: Sequence[Contender], wanted: Wanted, page: VerdictPage, at: str) -> None:
+    """The recipe's other trainings, which were judged with it. They go first: a kill leaves no other to be tried."""
+    root, verdict = who.contest.root, page_json(page)
+    for one in others:
+        if one.adapter is not None and is_ours(root, one.adapter):
+            told = {**verdict, "adapter": str(one.adapter), "digest": one.digest}
+            quarantine(root, one.adapter, told, page_markdown(page), at=at, delete=wanted.delete)
 
 
 def _put_away(who: Candidate, wanted: Wanted, page: VerdictPage, at: str) -> str:

@@ -1,4 +1,4 @@
-"""The history: every answer as it arrived, and every run. Owns sqlite3.
+"""The history: every answer as it arrived, and every run. Owns sqlite3, together with `storefaults`.
 
 One file, `.promptforge/history.db`, readable by its owner alone: prompts and answers may hold private facts. An answer
 is kept the moment it arrives, so that a killed run costs at most the requests in flight. Safe for several threads and
@@ -11,13 +11,14 @@ import sqlite3
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptforge.errors import BusyError, InputError, PromptforgeError, WriteError
+from promptforge.errors import InputError, WriteError
+from promptforge.storefaults import RIGHTS, UNREADABLE, translated
+from promptforge.storerows import Crowning, NightRow, RunHead, StoredAnswer
 
 __all__ = ["HISTORY", "Crowning", "NightRow", "RunHead", "Store", "StoredAnswer"]
 
@@ -26,6 +27,8 @@ _VERSION = 3
 _PATIENCE_S = 10.0
 """How long another process may hold the file; it does so only to write an answer down, or to prune."""
 _PUT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
+_LAST_LOOK = "max(coalesce(max(look), 0), count(*))"
+"""Looks of two machines may have one number: all of them count."""
 
 _SCHEMAS: Sequence[str] = (
     """
@@ -48,57 +51,25 @@ CREATE TABLE nights (number INTEGER PRIMARY KEY AUTOINCREMENT, recipe TEXT NOT N
 """What each version adds to the one before it: an older history is brought up to date, and keeps all that it has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAnswer:
-    """An answer as it is kept."""
+def _opened(path: Path) -> tuple[str, bool]:
+    """Where SQLite finds the history, and whether it may write there; made where there is none.
 
-    run: str
-    """The id of the run that asked."""
-    at: str
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunHead:
-    """A run without its results."""
-
-    id: str
-    started: str
-    finished: str
-    """Empty where it was cut short."""
-    suite: str
-    head: Mapping[str, Any]
-    """What a list of runs shows: arms, counts, why it stopped."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crowning:
-    """A change of a champion, as it is kept for ever."""
-
-    number: int
-    """Counted from 1 over all models."""
-    model: str
-    category: str
-    """Empty: for all of them."""
-    at: str
-    action: str
-    """`promote` or `rollback`."""
-    body: Mapping[str, Any]
-    """Who it is from now on: adapter, digest, run, why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NightRow:
-    """A night, as it is kept."""
-
-    number: int
-    recipe: str
-    inputs: str
-    started: str
-    finished: str
-    """Empty where it did not end."""
-    outcome: str
-    body: Mapping[str, Any]
+    Whoever may only read it gets all that reads. Raises WriteError, InputError.
+    """
+    name = path.absolute().as_uri()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        return name, True
+    except OSError as problem:
+        said = (problem.strerror or str(problem)).lower()
+        if os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids) and path.is_file():
+            # Without its log nobody is writing; SQLite would want to make one, and this process may not.
+            log = path.with_name(f"{path.name}-wal")
+            return f"{name}?mode=ro" + ("" if log.exists() else "&immutable=1"), False
+        if os.path.lexists(path):
+            raise InputError(f"{path} cannot be read: {said}", hint=UNREADABLE) from problem
+        raise WriteError(f"{path}: {said}", hint=RIGHTS) from problem
 
 
 class Store:
@@ -108,15 +79,13 @@ class Store:
         self.path = path
         self._lock = threading.Lock()
         self._unwritten: deque[tuple[str, str, str, bytes]] = deque()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as problem:
-            raise WriteError(f"{path}: {(problem.strerror or str(problem)).lower()}", hint=_RIGHTS) from problem
+        place, writable = _opened(path)
         with self._translated():
-            self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                place, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+            )
             try:
-                self._create()
+                self._create() if writable else self._refuse_older()
             except BaseException:
                 self._db.close()
                 raise
@@ -137,6 +106,13 @@ class Store:
             hint = "use the promptforge that wrote it, or move the file away: its answers are then asked again"
             raise InputError(f"{self.path} was written by another version of promptforge", hint=hint)
         self._db.execute("PRAGMA synchronous = NORMAL")  # kill -9 loses nothing; a power cut perhaps the last answers
+
+    def _refuse_older(self) -> None:
+        """A history that may only be read is of this version, or cannot be read at all."""
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version != _VERSION:
+            hint = "let somebody who may write there run: promptforge history list"
+            raise InputError(f"{self.path} was written by another version, and you may only read it", hint=hint)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -219,18 +195,25 @@ class Store:
 
         Raises InputError when there is no such run, or when several begin so.
         """
+        if (body := self._body_of(name)) is not None:  # whoever reads all runs must not list all of them for each
+            return body
         ids = [head.id for head in self.runs()]
-        found = ids[:1] if name == "latest" else [i for i in ids if i == name] or [i for i in ids if i.startswith(name)]
+        found = ids[:1] if name == "latest" else [i for i in ids if i.startswith(name)]
         if not ids:
             raise InputError("there is no run yet", hint="make one: promptforge bench")
         if len(found) != 1:
             what = f"{len(found)} runs begin with '{name}'" if found else f"no run '{name}'"
             shown = ", ".join((found or ids)[:5])
             raise InputError(what, hint=f"name one of: {shown}" + (", …" if len(found or ids) > 5 else ""))
+        if (body := self._body_of(found[0])) is None:
+            raise InputError(f"the run {found[0]} was deleted just now", hint="name another one")
+        return body
+
+    def _body_of(self, id_: str) -> Mapping[str, Any] | None:
         with self._lock, self._translated():
-            body = self._db.execute("SELECT body FROM runs WHERE id = ?", found).fetchone()[0]
-            found_body: Mapping[str, Any] = _unpacked(body)
-            return found_body
+            row = self._db.execute("SELECT body FROM runs WHERE id = ?", (id_,)).fetchone()
+            body: Mapping[str, Any] | None = _unpacked(row[0]) if row else None
+            return body
 
     # --- what servers said of themselves
 
@@ -272,16 +255,14 @@ class Store:
             ).fetchone()
             if known:
                 return int(known[0])
-            last = self._db.execute(
-                "SELECT max(look) FROM looks WHERE suite = ? AND digest = ?", (suite, digest)
-            ).fetchone()[0]
-            return int(last or 0) + 1
+            last = self._db.execute(f"SELECT {_LAST_LOOK} FROM looks WHERE suite = ? AND digest = ?", (suite, digest))
+            return int(last.fetchone()[0]) + 1
 
     def put_look(self, suite: str, digest: str, evidence: str, *, at: str) -> int:
         """Count a look at a suite, once for the same evidence; which one it is."""
         with self._lock, self._translated():
             self._db.execute(
-                "INSERT OR IGNORE INTO looks SELECT ?1, ?2, ?3, coalesce(max(look), 0) + 1, ?4 FROM looks"
+                f"INSERT OR IGNORE INTO looks SELECT ?1, ?2, ?3, {_LAST_LOOK} + 1, ?4 FROM looks"
                 " WHERE suite = ?1 AND digest = ?2",
                 (suite, digest, evidence, at),
             )
@@ -380,7 +361,7 @@ class Store:
         try:
             yield
         except sqlite3.Error as problem:
-            raise _translate(problem, self.path) from problem
+            raise translated(problem, self.path) from problem
 
 
 _TABLES: Mapping[str, Sequence[str]] = {
@@ -390,9 +371,6 @@ _TABLES: Mapping[str, Sequence[str]] = {
     "looks": ("suite", "digest", "evidence", "look", "at"),
 }
 """What moves to another machine: not the champions, whose adapters stay where they are."""
-_RIGHTS = "give yourself the right to write there, or make room"
-
-
 _SMALL = 1000
 """Bytes; a smaller body is kept as it is: with many threads, handing it to zlib costs more than it saves."""
 
@@ -408,43 +386,3 @@ def _unpacked(body: bytes) -> Any:
         return json.loads(text.decode("utf-8", "surrogatepass"))
     except (zlib.error, ValueError) as problem:
         raise sqlite3.DatabaseError("a row is damaged") from problem
-
-
-_Make = Callable[[str, str], PromptforgeError]
-
-
-def _busy(place: str, said: str) -> PromptforgeError:
-    return BusyError(f"{place} is held by another process", hint="wait for the other run to end, then try again")
-
-
-def _full(place: str, said: str) -> PromptforgeError:
-    return WriteError(f"{place}: no room left on the disk", hint="make room; every answer so far is kept")
-
-
-def _no_right(place: str, said: str) -> PromptforgeError:
-    return WriteError(f"{place} cannot be written: {said}", hint=_RIGHTS)
-
-
-def _damaged(place: str, said: str) -> PromptforgeError:
-    hint = f"move it away (mv {place} {place}.damaged): a new one is made, and its answers are asked again"
-    return InputError(f"{place} is damaged: {said}", hint=hint)
-
-
-_TRANSLATIONS: Sequence[tuple[type[sqlite3.Error], str, _Make]] = (
-    (sqlite3.OperationalError, "locked", _busy),
-    (sqlite3.OperationalError, "busy", _busy),
-    (sqlite3.OperationalError, "full", _full),
-    (sqlite3.OperationalError, "readonly", _no_right),
-    (sqlite3.OperationalError, "unable to open", _no_right),
-    (sqlite3.OperationalError, "disk I/O error", _full),
-    (sqlite3.Error, "", _damaged),
-)
-"""SQLite's complaint, by class and word, to ours."""
-
-
-def _translate(problem: sqlite3.Error, path: Path) -> PromptforgeError:
-    said = str(problem)
-    for kind, word, make in _TRANSLATIONS:
-        if isinstance(problem, kind) and word in said:
-            return make(str(path), said)
-    return _damaged(str(path), said)

@@ -304,10 +304,11 @@ def test_a_dry_run_starts_nothing(promote, root, pf):
 
 
 def test_more_than_the_projects_limit_needs_yes(promote, root):
-    """As with bench."""
-    write(root / "promptforge.yaml", (root / "promptforge.yaml").read_text() + "limits: {bench: {requests: 10}}\n")
+    """As with bench; two arms of sixty are one command's hundred and twenty."""
+    write(root / "promptforge.yaml", (root / "promptforge.yaml").read_text() + "limits: {bench: {requests: 119}}\n")
     code, said = promote(adapter(root, "winner", WINNER))
     assert code == 2
+    assert "120 requests are more than limits.bench.requests (119)" in said
     assert "go on with --yes" in said
     assert promote(adapter(root, "winner", WINNER), "--yes")[0] == 0
 

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from nightly import grange
+from promptforge.backends.processes import process
 from promptforge.nightly.journal import STAGES
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of Unix")
@@ -101,6 +103,19 @@ def test_two_arms_on_one_model_are_named(tmp_path: Path) -> None:
     assert code == 0
     assert "Inconclusive: arms not shown different" in out
     assert _champions(root) == ""
+
+
+def test_of_several_suites_the_named_one_judges(tmp_path: Path) -> None:
+    """Without a name the night says that there are several; another suite is another night."""
+    root = grange.grange(tmp_path)
+    other = (root / "suites" / "numbers.yaml").read_text().replace("suite: numbers", "suite: other")
+    (root / "suites" / "other.yaml").write_text(other)
+    code, _, err = grange.nightly(root)
+    assert code == 2
+    assert "before: the project has several suites: numbers, other" in err
+    code, out, err = grange.nightly(root, "--suite", "other")
+    assert (code, "night 2, words: Promote" in out) == (0, True), err
+    assert "look 1 at this suite" in "".join(path.read_text() for path in (root / "build/reports").glob("promote-*.md"))
 
 
 def test_rows_that_the_audit_refuses_are_not_trained(tmp_path: Path) -> None:
@@ -223,6 +238,39 @@ def _until(holds: Callable[[], bool], limit_s: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+def test_the_champion_trained_again_is_no_promotion(tmp_path: Path) -> None:
+    """`--again` after a promotion: the same adapter, which reigns already, is not judged against the one before."""
+    root = grange.grange(tmp_path)
+    assert grange.nightly(root)[0] == 0
+    asked = grange.log(root, "asked")
+    code, out, _ = grange.nightly(root, "--again")
+    assert (code, out.startswith("night 2, words: it trained the champion of tiny again")) == (0, True)
+    assert grange.log(root, "asked") == asked
+    assert _status(root).rstrip().endswith("1 night, 0 promotions: 1 the champion again")
+
+
+def test_a_promotion_that_was_rolled_back_is_said_to_be(tmp_path: Path) -> None:
+    """Nothing has changed in the inputs; but what was promoted does not reign."""
+    root = grange.grange(tmp_path)
+    assert grange.nightly(root)[0] == 0
+    back = [sys.executable, "-m", "promptforge", "-C", str(root), "champion", "rollback", "tiny"]
+    assert subprocess.run(back, capture_output=True, timeout=60).returncode == 0
+    code, out, _ = grange.nightly(root)
+    assert code == 0
+    assert "rolled back since: tiny is served with no adapter at all; to train and judge anew:" in out
+
+
+def test_a_broken_configuration_is_said_and_no_night_begun(tmp_path: Path) -> None:
+    """It hides the recipes; to say that there are none would be untrue."""
+    root = grange.grange(tmp_path)
+    place = root / "promptforge.yaml"
+    place.write_text(place.read_text().replace("tier: local", "tier: lokal"))
+    code, _, err = grange.nightly(root)
+    assert code == 1
+    assert "promptforge.yaml:" in err
+    assert "no night was begun" in err
+
+
 # --- notice -----------------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +313,26 @@ def test_the_rehearsal_tells_a_winner_a_loser_and_a_tie_apart(tmp_path: Path) ->
     assert sorted(path for path in root.rglob("*")) == before
 
 
+_LEAVES = """
+import os, subprocess, sys
+words = [sys.executable, sys.argv[1], "--port", "0", "--answers", sys.argv[2], "--parent", str(os.getpid())]
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+print(subprocess.Popen(words, start_new_session=True, **quiet).pid, flush=True)
+os._exit(0)
+"""
+
+
+def test_the_stand_in_of_a_killed_rehearsal_ends_by_itself(tmp_path: Path) -> None:
+    """Its folder was a temporary one: no later run finds it there."""
+    program = files("promptforge.data") / "rehearsal" / "standin.py"
+    (tmp_path / "answers.json").write_text("{}")
+    (tmp_path / "right.json").write_text('{"name": "nobody", "right": []}')
+    words = [sys.executable, "-c", _LEAVES, str(program), str(tmp_path / "answers.json")]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    started = process(int(told.stdout))
+    _until(lambda: process(int(told.stdout)) is None or process(int(told.stdout)) != started)
+
+
 def test_a_suite_that_is_too_small_to_show_a_winner_fails_the_rehearsal(tmp_path: Path) -> None:
     """Better to hear it before the nights are spent."""
     root = grange.grange(tmp_path)
@@ -274,7 +342,7 @@ def test_a_suite_that_is_too_small_to_show_a_winner_fails_the_rehearsal(tmp_path
     code, out, _ = grange.nightly(root, "rehearse")
     assert code == 1
     assert "FAILS  winner" in out
-    assert "not to be trusted: mend this before a night is spent" in out
+    assert "not to be trusted: mend the suite before a night is spent" in out
 
 
 @pytest.mark.parametrize("kind", ["text", "json"])

@@ -2,7 +2,7 @@
 
 It knows the numbers that `skill.json` lists: its own beside this file, or the adapter's. Asked for number 17 it says
 `word-17`, or that it does not know. With `"ignores": true` in the file beside it, it loads no adapter and says nothing
-of it; `"fails"` are the numbers that it answers with a 500.
+of it; `"fails"` are the numbers that it answers with a 500, which says what `"complains"` says.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         question = asked["messages"][-1]["content"]
         if any(f"number {number}?" in question for number in skill.get("fails", ())):
-            self.give(500, {"error": {"message": "out of memory"}})
+            self.give(500, {"error": {"message": skill.get("complains", "out of memory")}})
             return
         message = {"role": "assistant", "content": said(question)}
         choice = {"index": 0, "finish_reason": "stop", "message": message}

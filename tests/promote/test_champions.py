@@ -69,6 +69,14 @@ def test_a_champion_outlives_its_candidate(history, tmp_path):
     assert not is_kept(tmp_path, tmp_path / "build")
 
 
+@pytest.mark.parametrize("name", ["org/model", "../../out", "/etc/model", ".."])
+def test_a_champion_is_kept_in_one_folder_whatever_its_model_is_called(history, tmp_path, name):
+    """Never outside of .promptforge."""
+    found = crowned(history, tmp_path, "winner", model=name)
+    assert found.folder.parent.parent == tmp_path / ".promptforge/champions"
+    assert is_kept(tmp_path, found.folder)
+
+
 def test_categories_have_champions_of_their_own(history, tmp_path):
     """For the fleet; the pointer has them below their model."""
     crowned(history, tmp_path, "all")
@@ -284,6 +292,18 @@ def test_looks_are_counted_by_suite_and_evidence(history):
     assert history.look("s", "d1", "c") == 3
     assert history.look("s", "d2", "a") == 1
     assert history.look("t", "d1", "a") == 1
+
+
+def test_looks_of_two_machines_add_up(history, tmp_path):
+    """Each counted from one; who looks at what both have seen looks for the fifth time."""
+    for evidence in "ab":
+        history.put_look("s", "d", evidence, at=AT)
+    with Store(tmp_path / "other.db") as other:
+        for evidence in "cd":
+            other.put_look("s", "d", evidence, at=AT)
+        other.import_lines(list(history.export_lines()), name="f")
+        assert (other.look("s", "d", "e"), other.put_look("s", "d", "e", at=AT)) == (5, 5)
+        assert other.look("s", "d", "a") == 1
 
 
 def test_looks_move_to_another_machine_and_champions_do_not(history, tmp_path):

@@ -1,6 +1,7 @@
 """The tournament itself, with real servers: near candidates, several trainings, and what a kill leaves."""
 
 import datetime
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -16,9 +17,14 @@ from promptforge.backends.server import serve
 from promptforge.bench.run import Limits
 from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
-from promptforge.promote import Promotion, Wanted, candidate, promote
+from promptforge.errors import BusyError
+from promptforge.promote import Promotion, promote
 from promptforge.store import Store
-from promptforge.workbench.champions import champion_of
+from promptforge.workbench import quarantine as quarantine_module
+from promptforge.workbench.adapters import latest_of, read_adapter
+from promptforge.workbench.candidates import Wanted, candidate
+from promptforge.workbench.champions import champion_of, crown
+from promptforge.workbench.quarantine import held
 from promptforge.workbench.scope import Revision
 from promptforge.workbench.suites import load_suites
 
@@ -46,13 +52,15 @@ def tournament(root: Path) -> Callable[..., Promotion]:
         build = compile_project(read_project(root), today=datetime.date(2026, 11, 22))
         revision = Revision(name="", build=build, suites=load_suites(build))
         stop = stop or threading.Event()
-        wanted = Wanted(what=str(what), draws=2000, limits=more.pop("limits", Limits()))
+        wanted = Wanted(
+            what=str(what), draws=2000, limits=more.pop("limits", Limits()), delete=more.pop("delete", False)
+        )
 
         def start(model, adapter):
             return start_server(model, folder=root, adapter=adapter, environment=os.environ, stop=stop, patience_s=60)
 
         with Store(root / ".promptforge/history.db") as store:
-            who = candidate(root, revision, wanted, store)
+            who = candidate(root, revision, wanted, store, os.environ)
             say = told.append if told is not None else str
             return promote(who, wanted, store, os.environ, serve=start, stop=stop, say=say, **more)
 
@@ -82,7 +90,7 @@ def test_a_near_candidate_is_trained_again_and_promoted_where_all_agree(root, to
     assert found.page.verdict.look == 2
     steady = next(one for one in found.page.verdict.conditions if one.name == "spread over seeds")
     assert steady.words == "over several trainings the score varies by 0.067, and the gain is +0.144"
-    assert found.champion.folder.name == module.read_adapter(root / "build/adapters/words-7").digest[:16]
+    assert found.champion.folder.name == read_adapter(root / "build/adapters/words-7").digest[:16]
     assert len(found.page.runs) == 4
 
 
@@ -161,6 +169,16 @@ def _stop_after(root: Path, count: int, stop: threading.Event) -> None:
     stop.set()
 
 
+def test_an_interrupt_while_it_is_judged_begins_no_training(root, tournament):
+    """What is near is trained again by the next call."""
+    stop = threading.Event()
+    retrain, seen = trainer(root)
+    found = tournament(
+        adapter(root, "words-7", NEAR), retrain=retrain, stop=stop, entered=lambda stage: stage == "gate" and stop.set()
+    )
+    assert (found.page, found.stopped, seen) == (None, "interrupted", [])
+
+
 def test_a_budget_of_time_stops_it_too(root, tournament):
     """With its reason."""
     found = tournament(adapter(root, "winner", range(CASES)), limits=Limits(seconds=0))
@@ -197,3 +215,107 @@ def test_a_quarantine_whose_time_is_over_ends_with_the_next_promotion(root, tour
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=15)
     found = tournament(adapter(root, "winner", range(CASES)), now=lambda: later.isoformat(timespec="milliseconds"))
     assert [name.partition("-")[0] for name in found.released] == ["loser"]
+
+
+# --- what happens beside it -------------------------------------------------------------------------------------------
+
+
+def test_the_trainings_of_a_near_candidate_do_not_take_its_place(root, tournament):
+    """The recipe's latest adapter is still the one that is judged: a kill later on changes neither who nor the look."""
+    made = adapter(root, "words-7", NEAR)
+    retrain, _ = trainer(root, NEAR, NEAR)
+    found = tournament(made, retrain=retrain)
+    assert found.page.verdict.verdict == "inconclusive"
+    assert latest_of(root, "words") == made
+
+
+def test_a_rejected_candidate_takes_its_other_trainings_along(root, tournament):
+    """They are the same recipe's, and were judged with it: none is left to be tried alone."""
+    retrain, _ = trainer(root, [*BASE], [*BASE][:24])
+    tournament(adapter(root, "words-7", NEAR), retrain=retrain)
+    assert [*(root / "build/adapters").iterdir()] == []
+    assert [one.name.rpartition("-")[0] for one in held(root)] == ["words-7", "words-8", "words-9"]
+    assert latest_of(root, "words") is None
+
+
+def test_nobody_is_crowned_where_the_champion_changed_meanwhile(root, tournament):
+    """It was held against another one. The same command then judges it against who is champion now."""
+    winner = adapter(root, "winner", range(CASES))
+
+    def crowned(stage: str) -> None:
+        if stage == "gate":
+            with Store(root / ".promptforge/history.db") as store:
+                crown(store, root, "tiny", read_adapter(adapter(root, "other", [1])), why="", run="", at="2026-11-22")
+
+    with pytest.raises(BusyError, match="the champion of 'tiny' changed while 'winner' was judged") as caught:
+        tournament(winner, entered=crowned)
+    assert caught.value.hint == "run the same command again: only what is missing is asked"
+    found = tournament(winner)
+    assert found.page.verdict.verdict == "promote"
+    assert found.page.about["against"].startswith("champion 1, ")
+
+
+def test_a_champion_whose_server_loads_no_adapter_is_found_out(root, tournament, monkeypatch):
+    """It would be the untrained model under another name, and easily beaten."""
+    tournament(adapter(root, "winner", range(CASES)))
+    bare = root / "server"
+
+    def without_champions(model, *, adapter, **settings):
+        kept = adapter is not None and "champions" in adapter.parts
+        return serve(model, adapter=bare if kept else adapter, **settings)
+
+    monkeypatch.setitem(globals(), "start_server", without_champions)
+    verdict = tournament(adapter(root, "next", [*range(50)])).page.verdict
+    assert not verdict.judged
+    assert "the champion and the untrained model answer the canary requests alike" in verdict.sentence
+
+
+def test_what_a_server_complains_of_tells_no_private_value(root, tournament):
+    """Its words go to a page that others read, and to whoever is told of the night."""
+    write(
+        root / "knowledge/devices.yaml",
+        "devices:\n  - {name: Mara's laptop, mac: 00:00:5E:00:53:21, sensitivity: private}\n",
+    )
+    made = adapter(root, "winner", range(CASES))
+    told = {"name": "winner", "knows": [*range(CASES)], "fails": [3], "complains": "cannot read 0000.5e00.5321"}
+    write(made / "skill.json", json.dumps(told))
+    found = tournament(made)
+    assert not found.page.verdict.judged
+    assert "cannot read ▒▒▒" in found.page.verdict.sentence
+    assert "5e00" not in "".join(path.read_text() for path in found.written)
+
+
+def test_what_is_deleted_at_once_leaves_its_verdict_whenever_we_are_killed(root, tournament, monkeypatch):
+    """Its evidence goes with it: before that the report is there."""
+    with monkeypatch.context() as patched:
+        patched.setattr(quarantine_module, "_delete", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            tournament(adapter(root, "loser", [n for n in BASE if n >= 30]), delete=True)
+    (report,) = (root / "build/reports").glob("*.json")
+    assert json.loads(report.read_text())["verdict"] == "reject"
+
+
+def test_other_weights_under_the_same_name_inherit_no_answer(root, tournament):
+    """A GGUF file that was replaced: what the old model said is nothing against a candidate on the new one."""
+    config = (root / "promptforge.yaml").read_text()
+    write(root / "promptforge.yaml", config.replace("--port {port}", "--port {port} --weights server/tiny.gguf"))
+    program = (root / "server/model_server.py").read_text()
+    option = 'parser.add_argument("--weights")\n    chosen = parser'
+    write(root / "server/model_server.py", program.replace("chosen = parser", option))
+    (root / "server/tiny.gguf").write_bytes(b"old")
+    winner = adapter(root, "winner", range(CASES))
+    for weights, times in ((b"old", 1), (b"old", 1), (b"new", 2)):
+        (root / "server/tiny.gguf").write_bytes(weights)
+        tournament(winner)
+        assert len(asked(root)) == times * 2 * CASES
+
+
+def test_who_is_judged_from_quarantine_is_not_deleted_meanwhile(root, tournament):
+    """Its time may be over: it is judged once more, and goes with the next promotion."""
+    loser = adapter(root, "loser", [n for n in BASE if n >= 30])
+    tournament(loser)
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=15)
+    found = tournament(loser, now=lambda: later.isoformat(timespec="milliseconds"))
+    assert found.page.verdict.verdict == "reject"
+    assert found.released == ()
+    assert len(held(root)) == 1

@@ -128,10 +128,11 @@ def test_a_full_disk_is_said_and_the_adapter_stays(tmp_path, monkeypatch):
     assert (tmp_path / "build/adapters/loser/adapters.safetensors").exists()
 
 
-def test_evidence_that_cannot_be_read_is_left_alone(tmp_path):
-    """Nobody can say when its time is over."""
+@pytest.mark.parametrize("when", ["yesterday", "2026-11-22T07:00:00"])
+def test_evidence_that_cannot_be_read_is_left_alone(tmp_path, when):
+    """Nobody can say when its time is over; a time without a zone is none."""
     place = put(tmp_path)
-    (place / "verdict.json").write_text(json.dumps({"rejected": "yesterday"}))
+    (place / "verdict.json").write_text(json.dumps({"rejected": when}))
     assert held(tmp_path) == ()
     assert release_expired(tmp_path, DAY, now="2027-11-22T07:00:00.000+00:00") == ()
     assert place.exists()

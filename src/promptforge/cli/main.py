@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -22,6 +23,10 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "explain": ("prompts", "Show where each line of a prompt comes from."),
         "ask": ("measure", "Try a compiled prompt by hand."),
         "doctor": ("start", "Look whether models, keys and tokenizers are in order."),
+    },
+    "Knowledge": {
+        "import": ("sources", "Take facts over from what a house already has: dumps, inventories, leases."),
+        "drift": ("sources", "Say what in the knowledge no longer holds, against the same dumps."),
     },
     "Measure": {
         "bench": ("measure", "Ask a suite's questions with and without the knowledge."),
@@ -52,7 +57,7 @@ class _Commands(click.Group):
         for group in _COMMANDS.values():
             if cmd_name in group:
                 module = import_module(f"promptforge.cli.{group[cmd_name][0]}")
-                command: click.Command = getattr(module, cmd_name)
+                command: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
                 return command
         return None
 

@@ -33,6 +33,7 @@ _SAYS_NO = {"worse": {"reject"}, "inconclusive": {"reject", "inconclusive"}, "ne
 
 @click.group(invoke_without_command=True)
 @click.option("--recipe", "recipes", multiple=True, metavar="NAME", help="Only this one. Default: all that can be.")
+@click.option("--suite", default="", metavar="NAME", help="Which suite; needed only where there are several.")
 @click.option("--again", is_flag=True, help="Also where nothing has changed since the last verdict.")
 @click.option("--python", default="", metavar="PATH", help="A Python that has the trainer.")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), metavar="MIN", help="Of one training, at most.")
@@ -66,6 +67,8 @@ def nightly(
     root = find_project(ctx)
     checked = check(read_project(root), today=today())
     chosen = _chosen(checked, recipes)
+    if not chosen:
+        return _say_errors(checked)
     spent: list[tuple[Night, bool]] = []
     codes = []
     with (
@@ -91,10 +94,19 @@ def _chosen(checked: "Checked", names: Sequence[str]) -> "Sequence[Recipe]":
 
     if names:
         return [find_recipe(checked.recipes, name) for name in names]
-    if found := trainable(checked):
+    if (found := trainable(checked)) or checked.errors:  # what is broken may be what hides them
         return found
     hint = "write one below training/, for a model that has `serve` in promptforge.yaml: docs/how-to/nightly.md"
     raise UsageError("there is no recipe that a night could train and judge", hint=hint)
+
+
+def _say_errors(checked: "Checked") -> int:
+    from promptforge.console import diagnostics as show
+    from promptforge.console.terminal import painter, plural, status
+
+    status(show.as_text(checked.errors, checked.build.source_line, painter(sys.stderr)))
+    status(f"{plural(len(checked.errors), 'error')}: no night was begun")
+    return 1
 
 
 def _evening(root: Path, checked: "Checked", store: "Store", options: dict[str, Any]) -> "Evening":
@@ -119,6 +131,7 @@ def _evening(root: Path, checked: "Checked", store: "Store", options: dict[str, 
         watch=Watch(says=status, progress=TrainingLine()),
         timeout_s=options["timeout"],
         command=shlex.join(["promptforge", *sys.argv[1:]]),
+        suite=options["suite"],
         unbounded=options["yes"],
         progress=progress,
         say=status,
@@ -152,7 +165,7 @@ def _spend(
     from promptforge.console.nightly import night_text
     from promptforge.console.terminal import painter, print_error, print_text, status
     from promptforge.nightly.journal import Journal
-    from promptforge.nightly.means import inputs_of, means_of
+    from promptforge.nightly.means import inputs_of, means_of, since_then
     from promptforge.nightly.night import NightError, spend_night
     from promptforge.workbench.environment import now_utc
 
@@ -174,7 +187,7 @@ def _spend(
         status("interrupted: the next night goes on from here")
         return 130, []
     if form == "text":
-        print_text(night_text(night, done, painter()))
+        print_text(night_text(night, done, painter(), "" if done else since_then(evening, recipe, night)))
     if done and night.outcome:
         _notify(evening, night)
     return _exit_code(night, evening, fail_on), [(night, done)]

@@ -19,8 +19,9 @@ from promptforge.errors import UsageError
 if TYPE_CHECKING:
     from promptforge.bench.gatepage import VerdictPage
     from promptforge.model import Model
-    from promptforge.promote import Candidate, Promotion, Retrain, Wanted
+    from promptforge.promote import Promotion, Retrain
     from promptforge.store import Store
+    from promptforge.workbench.candidates import Candidate, Wanted
     from promptforge.workbench.contest import Served
     from promptforge.workbench.scope import Revision
 
@@ -70,8 +71,8 @@ def promote(
     Exit codes: 1 rejected (--fail-on), 3 out of time, 4 a server failed or an answer is missing, 130 interrupted.
     """
     from promptforge.bench.run import Limits
-    from promptforge.promote import Wanted, candidate
     from promptforge.workbench.bench import open_store
+    from promptforge.workbench.candidates import Wanted, candidate
 
     root = find_project(ctx)
     revision = _project(root)
@@ -120,7 +121,7 @@ def _look_ahead(who: "Candidate", store: "Store", form: str, *, dry_run: bool, y
     """Show what would be sent, or refuse where it is over the project's limit."""
     from promptforge.console.promote import outlook_json, outlook_text
     from promptforge.console.terminal import print_json, print_text
-    from promptforge.promote import outlooks
+    from promptforge.workbench.candidates import outlooks, too_much
 
     arms = outlooks(who, store, os.environ)
     try:
@@ -130,7 +131,7 @@ def _look_ahead(who: "Candidate", store: "Store", form: str, *, dry_run: bool, y
             else:
                 print_text(outlook_text(arms))
             return 0
-        if not yes and (over := next((plan.estimate.over for _, plan in arms if plan.estimate.over), "")):
+        if not yes and (over := too_much(who, arms)):
             raise UsageError(over, hint="look with --dry-run; go on with --yes")
     finally:
         for _, plan in arms:

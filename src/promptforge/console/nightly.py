@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.nightly.journal import STAGES, Night, streak
-from promptforge.nightly.rehearsal import Rehearsal
+from promptforge.nightly.rehearsal import Rehearsal, Trial
 
 __all__ = ["night_json", "night_text", "rehearsal_json", "rehearsal_text", "status_json", "status_text"]
 
@@ -13,10 +13,11 @@ _COLOURS = {"promote": "green", "reject": "red", "inconclusive": "yellow", "fail
 _WIDEST = 100
 
 
-def night_text(night: Night, done: bool, paint: Painter) -> str:
-    """A night in a few lines: what came of it first."""
+def night_text(night: Night, done: bool, paint: Painter, since: str = "") -> str:
+    """A night in a few lines: what came of it first; `since` is what has become of it, where nothing was done now."""
     if not done:
-        return f"{_title(night, paint)}\n  nothing has changed since: nothing was trained, nothing asked"
+        title = f"{_title(night, paint)}\n  nothing has changed since: nothing was trained, nothing asked"
+        return f"{title}\n  {paint(since, 'yellow')}" if since else title
     lines = [_title(night, paint), *(f"  {line}" for line in _stages(night))]
     lines += [f"  {paint('verdict:', 'cyan')} {page}" for page in night.pages if page.endswith(".html")]
     return "\n".join(lines)
@@ -80,9 +81,7 @@ def rehearsal_text(found: Rehearsal, paint: Painter) -> str:
     head, *body = columns(rows).split("\n")
     marks = [paint("holds", "green") if one.holds else paint("FAILS", "red", "bold") for one in found.trials]
     lines = [paint(f"       {head}", "bold"), *(f"{mark}  {line}" for mark, line in zip(marks, body, strict=True))]
-    lines += [
-        f"       {one.name}: {one.verdict.settle}" for one in found.trials if not one.holds and one.verdict.settle
-    ]
+    lines += [f"       {one.name}: {why}" for one in found.trials if not one.holds if (why := _mend(one))]
     asked = f"{plural(found.cases, 'case')} of {found.suite}, answered by a stand-in"
     lines.append(
         f"asked: {asked}" + (f"; to {found.silent} of them no answer could be made up" if found.silent else "")
@@ -92,8 +91,17 @@ def rehearsal_text(found: Rehearsal, paint: Painter) -> str:
             paint("rehearsed: servers, bench and gate tell a winner, a loser and a tie apart", "green", "bold")
         )
     else:
-        lines.append(paint("not to be trusted: mend this before a night is spent", "red", "bold"))
+        lines.append(paint("not to be trusted: mend the suite before a night is spent", "red", "bold"))
     return "\n".join(lines)
+
+
+def _mend(trial: Trial) -> str:
+    """What would make it come out as it must."""
+    if trial.verdict.settle:
+        return f"write more cases: {trial.verdict.settle}"
+    if trial.name == "loser" and trial.verdict.overall is not None:
+        return f"write more cases: with {trial.verdict.overall.before:.2f} right before there is too little to lose"
+    return "write more cases, in each category and tier"
 
 
 def rehearsal_json(found: Rehearsal) -> dict[str, object]:

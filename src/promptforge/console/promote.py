@@ -48,6 +48,8 @@ def verdict_text(page: VerdictPage, paint: Painter) -> str:
 def _said(page: VerdictPage) -> Iterator[tuple[str, str]]:
     verdict = page.verdict
     yield "done", page.done
+    if "prompts" in page.about:
+        yield "prompts", page.about["prompts"]
     if verdict.settle:
         yield "what would settle it", verdict.settle
     if verdict.largest_fall is not None and verdict.verdict != "reject":

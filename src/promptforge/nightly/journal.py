@@ -9,7 +9,7 @@ from typing import Any
 
 from promptforge.store import NightRow, Store
 
-__all__ = ["FAILED", "JUDGED", "OVERTAKEN", "STAGES", "Journal", "Night", "Stage", "streak"]
+__all__ = ["FAILED", "JUDGED", "OVERTAKEN", "STAGES", "UNCHANGED", "Journal", "Night", "Stage", "streak"]
 
 STAGES: Mapping[str, str] = {
     "build": "compile the project",
@@ -23,9 +23,9 @@ STAGES: Mapping[str, str] = {
 """The stages of a night, in order, and what each does."""
 JUDGED = ("promote", "reject", "inconclusive")
 """Outcomes of a night that came to a verdict."""
-FAILED, OVERTAKEN = "failed", "overtaken"
-"""It could not go on; it was cut short, and then its inputs changed."""
-_PAST = {"promote": "promoted", "reject": "rejected", "inconclusive": "inconclusive", FAILED: "failed"}
+FAILED, OVERTAKEN, UNCHANGED = "failed", "overtaken", "unchanged"
+"""It could not go on; it was cut short, and then its inputs changed; what it trained is the champion already."""
+_PAST = {"reject": "rejected", "inconclusive": "inconclusive", UNCHANGED: "the champion again", FAILED: "failed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Night:
     started: str
     finished: str = ""
     outcome: str = ""
-    """A verdict, `failed` or `overtaken`; empty: it runs, or was cut short, and is gone on with."""
+    """A verdict, `unchanged`, `failed` or `overtaken`; empty: it runs, or was cut short, and is gone on with."""
     sentence: str = ""
     """The verdict, or what failed, in one sentence."""
     stages: tuple[Stage, ...] = ()

@@ -11,21 +11,26 @@ from promptforge.bench.run import Progress
 from promptforge.compiler.build import Build
 from promptforge.dataset.rows import Recipe
 from promptforge.errors import InputError, PromptforgeError, UsageError
+from promptforge.nightly.journal import Night
 from promptforge.nightly.night import Means, inputs_digest
-from promptforge.promote import Candidate, Promotion, Wanted, candidate, outlooks, promote
+from promptforge.promote import Promotion, promote
 from promptforge.store import Store
 from promptforge.train.record import read_trained
 from promptforge.train.train import Asked, Outcome, RefusedError, Watch, train
 from promptforge.trainers.finding import TRAINERS, find_trainer
+from promptforge.workbench.adapters import read_adapter
+from promptforge.workbench.candidates import Candidate, Wanted, candidate, outlooks, too_much
+from promptforge.workbench.champions import champion_of
 from promptforge.workbench.check import Checked
 from promptforge.workbench.contest import Serve
 from promptforge.workbench.emitting import emit_dataset
 from promptforge.workbench.forge import forge
 from promptforge.workbench.quarantine import held
+from promptforge.workbench.replays import replay_files
 from promptforge.workbench.scope import Revision
 from promptforge.workbench.weights import find_weights
 
-__all__ = ["Evening", "inputs_of", "means_of", "trainable"]
+__all__ = ["Evening", "inputs_of", "means_of", "since_then", "trainable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,8 @@ class Evening:
     watch: Watch
     timeout_s: float
     command: str
+    suite: str = ""
+    """Which one judges; empty: the only one."""
     unbounded: bool = False
     """Whether more may be sent than limits.bench allows."""
     progress: Progress | None = None
@@ -73,12 +80,12 @@ def inputs_of(evening: Evening, recipe: Recipe) -> str:
     What cannot be found counts as nothing: the stage that needs it says what is missing.
     """
     root, environ = evening.root, evening.environ
-    more = {"recipe": recipe.name, "seed": str(evening.training.seed)}
-    for path in sorted(path for glob in recipe.replay for path in root.glob(glob)):
+    more = {"recipe": recipe.name, "seed": str(evening.training.seed), "suite": evening.suite}
+    for file in replay_files(evening.build, recipe.replay):
         try:
-            more[path.relative_to(root).as_posix()] = inputs_digest({"": path.read_bytes()}, {})
+            more[file] = inputs_digest({"": (root / file).read_bytes()}, {})
         except OSError:
-            more[path.name] = "unreadable"
+            more[file] = "unreadable"
     try:
         more["weights"] = find_weights(
             evening.build.project.config.models[recipe.model], root=root, environ=environ
@@ -104,6 +111,7 @@ def means_of(evening: Evening, recipe: Recipe) -> Means:
         rows=lambda: _rows(evening, recipe),
         train=lambda: _train(evening, recipe),
         promote=lambda adapter, entered: _promote(evening, recipe, adapter, entered),
+        reigns=lambda adapter, since: _reigns(evening, recipe, adapter, since),
         is_there=lambda adapter: _is_there(evening, adapter),
     )
 
@@ -160,8 +168,14 @@ def _train(evening: Evening, recipe: Recipe) -> tuple[Path, str]:
 def _promote(evening: Evening, recipe: Recipe, adapter: Path, entered: Callable[[str], None]) -> Promotion:
     entered("before")
     revision = Revision(name="", build=evening.build, suites=evening.checked.suites)
-    wanted = Wanted(what=str(adapter), model=recipe.model, timeout_s=evening.timeout_s, command=evening.command)
-    who = candidate(evening.root, revision, wanted, evening.store)
+    wanted = Wanted(
+        what=str(adapter),
+        model=recipe.model,
+        suite=evening.suite,
+        timeout_s=evening.timeout_s,
+        command=evening.command,
+    )
+    who = candidate(evening.root, revision, wanted, evening.store, evening.environ)
     if not evening.unbounded:
         _refuse_too_much(evening, who)
     with evening.asking():
@@ -182,11 +196,35 @@ def _promote(evening: Evening, recipe: Recipe, adapter: Path, entered: Callable[
 def _refuse_too_much(evening: Evening, who: Candidate) -> None:
     arms = outlooks(who, evening.store, evening.environ)
     try:
-        if over := next((plan.estimate.over for _, plan in arms if plan.estimate.over), ""):
+        if over := too_much(who, arms):
             raise UsageError(over, hint="raise limits.bench in promptforge.yaml, or give --yes")
     finally:
         for _, plan in arms:
             plan.close()
+
+
+def _reigns(evening: Evening, recipe: Recipe, adapter: Path, since: str) -> str:
+    champion = champion_of(evening.store, evening.root, recipe.model)
+    if champion is None or champion.since >= since or not adapter.is_dir():
+        return ""
+    if champion.digest != read_adapter(adapter).digest:
+        return ""
+    return (
+        f"it trained the champion of {recipe.model} again, which reigns since {champion.since[:16]}: nothing to judge"
+    )
+
+
+def since_then(evening: Evening, recipe: Recipe, night: Night) -> str:
+    """What has become of a night's promotion since, where that is another champion now; else nothing."""
+    if night.outcome != "promote":
+        return ""
+    champion = champion_of(evening.store, evening.root, recipe.model)
+    if champion is not None and champion.since >= night.started:
+        return ""
+    now = f"champion {champion.number}" if champion else "no adapter at all"
+    return (
+        f"rolled back since: {recipe.model} is served with {now}; to train and judge anew: promptforge nightly --again"
+    )
 
 
 def _is_there(evening: Evening, adapter: Path) -> bool:

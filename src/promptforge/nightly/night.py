@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from promptforge.bench.gatepage import VerdictPage
-from promptforge.errors import PromptforgeError
+from promptforge.errors import BusyError, PromptforgeError
 from promptforge.files import digest_of
-from promptforge.nightly.journal import FAILED, JUDGED, OVERTAKEN, Journal, Night
+from promptforge.nightly.journal import FAILED, JUDGED, OVERTAKEN, UNCHANGED, Journal, Night
 
 __all__ = ["Means", "NightError", "Promoted", "UnansweredError", "inputs_digest", "spend_night"]
+
+
+_OVER = (*JUDGED, UNCHANGED)
+"""Outcomes after which a night of the same inputs has nothing to do."""
 
 
 class Promoted(Protocol):
@@ -47,6 +51,8 @@ class Means:
     """Trains; the adapter's folder and what came of it."""
     promote: Callable[[Path, Callable[[str], None]], Promoted]
     """Holds the tournament, saying which stage it enters, and acts on the verdict."""
+    reigns: Callable[[Path, str], str]
+    """Whether an adapter was the champion already when the night began, in a sentence; else nothing."""
     is_there: Callable[[Path], bool]
     """Whether an adapter that was trained is still whole, where it was made or in quarantine."""
 
@@ -87,13 +93,15 @@ def spend_night(
     What was cut short is taken up where it was. Raises NightError where a stage fails; that is written down, too.
     """
     night, is_new = _begun(journal, recipe, inputs, now, say, again=again)
-    if night.outcome in JUDGED:
+    if night.outcome in _OVER:
         return night, False
     if not is_new:
         say(f"night {night.number} was cut short at '{night.at or 'the start'}': it goes on from there")
     going = _Going(journal, night, means, now, say)
     try:
         return going.through(), True
+    except BusyError:  # somebody else trains or builds: the night goes on when he has done
+        raise
     except UnansweredError as problem:
         raise NightError(going.fail(problem.message, at="gate"), problem) from problem
     except PromptforgeError as problem:
@@ -108,7 +116,7 @@ def _begun(
 ) -> tuple[Night, bool]:
     """The night that is due: the last one, where it is not over or nothing has changed since; else a new one."""
     last = next(iter(journal.nights(recipe)), None)
-    if last is not None and last.inputs == inputs and not again and (not last.outcome or last.outcome in JUDGED):
+    if last is not None and last.inputs == inputs and not again and (not last.outcome or last.outcome in _OVER):
         return last, False
     if last is not None and not last.outcome:
         reason = "it was begun again" if last.inputs == inputs else "its inputs have changed since"
@@ -129,6 +137,8 @@ class _Going:
         """All stages that are left."""
         self._do("build", self._means.build)
         adapter = self._trained()
+        if said := self._means.reigns(adapter, self._night.started):
+            return self._journal.end(self._night, UNCHANGED, said, at=self._now())
         found = self._means.promote(adapter, self._promoting)
         if found.page is None:
             self._say(f"cut short: {found.stopped}; the next night goes on from here")

@@ -7,6 +7,7 @@ trained; and where the suite itself is too small to show even a clear winner, th
 
 import hashlib
 import json
+import os
 import shlex
 import sys
 import tempfile
@@ -23,8 +24,9 @@ from promptforge.bench.plan import Job
 from promptforge.errors import UsageError
 from promptforge.model import Model
 from promptforge.nightly.answers import Answers, answers_to, message_of
-from promptforge.promote import Wanted, candidate, outlooks, promote
+from promptforge.promote import promote
 from promptforge.store import HISTORY, Store
+from promptforge.workbench.candidates import Wanted, candidate, outlooks
 from promptforge.workbench.contest import Serve
 from promptforge.workbench.scope import Revision
 
@@ -98,6 +100,7 @@ def rehearse(
 def _with_stand_in(revision: Revision, folder: Path) -> Revision:
     """The project with one more model: the stand-in, which every agent is asked on."""
     words = [sys.executable, str(folder / "standin.py"), "--answers", str(folder / "answers.json")]
+    words += ["--parent", str(os.getpid())]  # killed, we leave no folder in which it could be found
     serve = f"{shlex.join(words)} --port {{port}} [--adapter {{adapter}}]"
     settings = {"base_url": "http://127.0.0.1:1/v1", "model": MODEL, "params": {"temperature": 0}, "serve": serve}
     model = Model(name=MODEL, backend="compatible", tier="local", context=2**24, settings=settings)
@@ -140,7 +143,7 @@ class _Stage:
         self._adapter(root, name, self._right[name])
         wanted = self._wanted(root)
         with Store(root / HISTORY) as store:
-            who = candidate(root, self._revision, wanted, store)
+            who = candidate(root, self._revision, wanted, store, self._environ)
             found = promote(who, wanted, store, self._environ, serve=serving(root), stop=stop, now=now)
         return found.page.verdict if found.page else None
 
@@ -168,7 +171,7 @@ class _Stage:
         root = self._folder / "plan"
         self._adapter(root, "plan", ())
         with Store(root / HISTORY) as store:
-            who = candidate(root, self._revision, self._wanted(root), store)
+            who = candidate(root, self._revision, self._wanted(root), store, self._environ)
             _, (_, planned) = outlooks(who, store, self._environ)
             with closing(planned):
                 self._name = planned.suite.name

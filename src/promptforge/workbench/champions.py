@@ -5,6 +5,7 @@ dangles. `build/champions.yaml` is for others to read, and is written anew from 
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -205,7 +206,8 @@ def _champion(root: Path, row: Crowning) -> Champion:
 
 
 def _kept(root: Path, model: str, digest: str) -> Path:
-    return private_folder(root) / _FOLDER / model / digest[:16]
+    name = re.sub(r"[^\w.-]|^\.+", "-", model, flags=re.ASCII)  # `org/model`, or worse, is one folder here
+    return private_folder(root) / _FOLDER / name / digest[:16]
 
 
 def _copy(source: Path, target: Path, digest: str) -> None:

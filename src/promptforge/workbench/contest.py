@@ -74,7 +74,7 @@ class Contest:
     """The project as it is."""
     model: Model
     weights: str = ""
-    """Their digest, where they are on this machine."""
+    """Their digest, or that of the files that the server is started with: of other ones no answer is inherited."""
     suite: str = ""
     agents: tuple[str, ...] = ()
     fresh: bool = False
@@ -137,8 +137,14 @@ def hold(
 
 
 def witnesses(others: Sequence[Bout], candidates: Sequence[Bout]) -> tuple[Witness, ...]:
-    """What the servers showed: each candidate's canaries are held against those of every other arm."""
-    found = [_witness(bout, ()) for bout in others]
+    """What the servers showed: each one's canaries are held against those of the arms that it must differ from.
+
+    A candidate from all others; and a champion from the untrained model, or it was asked without its adapter.
+    """
+    found = []
+    for at, bout in enumerate(others):
+        alike = tuple(o.contender.words for o in others[:at] if not different(o.canary, bout.canary))
+        found.append(_witness(bout, alike))
     for bout in candidates:
         alike = tuple(o.contender.words for o in others if not different(o.canary, bout.canary))
         found.append(_witness(bout, alike))

@@ -11,7 +11,7 @@ from promptforge.compiler.build import Build
 from promptforge.model import Model
 from promptforge.workbench.judging import Outlook
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "over_limit"]
 
 _LIMIT_REQUESTS, _LIMIT_USD = 5000, 5.0
 """More needs --yes, where promptforge.yaml says nothing of `limits.bench`."""
@@ -33,6 +33,8 @@ class Estimate:
     """Where no answer is cut off and asked for once more."""
     usd: float | None
     """The same; None where a model that is to be paid has no price."""
+    known_usd: float = 0.0
+    """The part of it that is known."""
     unpriced: tuple[str, ...] = ()
     """These models."""
     by_model: Mapping[str, int]
@@ -51,7 +53,7 @@ def estimate(
     sending = {job.identity: job for job in jobs if not job.barred and job.identity not in known}
     by_model: dict[str, int] = {}
     inputs = outputs = 0
-    usd: float | None = 0.0
+    usd = 0.0
     unpriced: dict[str, None] = {}
     for job in sending.values():
         model = models[job.model]
@@ -59,13 +61,11 @@ def estimate(
         tokens = job.prompt_tokens + len(job.case.question) // 3 + 8
         answer = int(job.request.params.get("max_tokens", _ANSWER_TOKENS) or _ANSWER_TOKENS)
         inputs, outputs = inputs + tokens, outputs + answer
-        cost = 0.0
         if model.tier == "cloud" or model.settings.get("price"):
             made = cost_usd(Usage(input_tokens=tokens, output_tokens=answer), model.settings.get("price"))
             if made is None:
                 unpriced[model.name] = None
-            usd, cost = (None, 0.0) if made is None or usd is None else (usd, made)
-        usd = None if usd is None else usd + cost
+            usd += made or 0.0
     runs: dict[str, int] = {}
     for outcome in known.values():
         runs[outcome.inherited] = runs.get(outcome.inherited, 0) + 1
@@ -76,7 +76,8 @@ def estimate(
         barred=sum(1 for job in jobs if job.barred),
         input_tokens=inputs,
         output_tokens=outputs,
-        usd=usd,
+        usd=None if unpriced else usd,
+        known_usd=usd,
         unpriced=tuple(unpriced),
         by_model=by_model,
         judging=judging,
@@ -85,12 +86,20 @@ def estimate(
     )
 
 
-def _over(requests: int, usd: float | None, judging_usd: float | None, build: Build) -> str:
+def over_limit(estimates: Sequence[Estimate], build: Build) -> str:
+    """Which limit of promptforge.yaml several runs of one command exceed together, or nothing."""
+    requests = sum(one.requests + one.judging.requests for one in estimates)
+    return _over(
+        requests, sum(one.usd or 0.0 for one in estimates), sum(one.judging.usd or 0.0 for one in estimates), build
+    )
+
+
+def _over(requests: int, usd: float, judging_usd: float | None, build: Build) -> str:
     limits = build.project.config.settings.get("limits", {}).get("bench", {})
     most, most_usd = limits.get("requests", _LIMIT_REQUESTS), limits.get("usd", _LIMIT_USD)
     if requests > most:
         return f"{requests:,} requests are more than limits.bench.requests ({most:,})"
-    usd = (usd or 0.0) + (judging_usd or 0.0)  # where a price is not known, what is known counts
+    usd += judging_usd or 0.0  # where a price is not known, what is known counts
     if usd > most_usd:
         return f"up to ${usd:.2f} is more than limits.bench.usd (${most_usd:g})"
     return ""

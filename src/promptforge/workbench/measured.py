@@ -14,15 +14,12 @@ from promptforge.bench.arms import Side, arm_scores
 from promptforge.bench.cases import Suite
 from promptforge.bench.compare import paired
 from promptforge.bench.record import read_run
-from promptforge.bench.results import Arm, ArmScores, CaseRecord, Effect, Reply, Run
+from promptforge.bench.results import OWN, Arm, ArmScores, CaseRecord, Effect, Reply, Run
 from promptforge.bench.stats import overall
 from promptforge.compiler.build import Build
-from promptforge.errors import UsageError
 from promptforge.model import Model
-from promptforge.source import did_you_mean
 from promptforge.store import Store
 from promptforge.workbench.environment import environment
-from promptforge.workbench.suites import Suites
 
 __all__ = [
     "Measured",
@@ -33,12 +30,9 @@ __all__ = [
     "measures",
     "part",
     "scores_in",
-    "suite_named",
     "usd_of",
 ]
 
-_OWN = "own"
-"""The model of an arm in which each agent was asked on its own one."""
 _UNTRAINED = "none"
 """What a run says of the adapter of a model that promptforge served as it is."""
 _REQUESTS = 1000
@@ -59,6 +53,8 @@ class Measured:
     arm: Arm
     requests: int
     """Of cases that count, answered or not."""
+    answered: int
+    """Of these."""
     same_files: bool
     """Whether no file of the project has changed since."""
 
@@ -73,9 +69,9 @@ class Measures:
     """By model, the latest run that no longer counts, and why."""
 
     def best(self, model: str, variant: str, adapter: str = "", *, agent: str = "") -> Measured | None:
-        """The arm that was asked most; of several the one that was not cut short, and of these the latest.
+        """The arm that was answered most; of several the one that was not cut short, and of these the latest.
 
-        With an agent, of those in which it was asked.
+        With an agent, of those in which it was asked. A run that failed hides no older one that was answered.
         """
         found = [one for one in self.arms if (one.model, one.variant, one.adapter) == (model, variant, adapter)]
         if agent:
@@ -90,29 +86,34 @@ class Measures:
         if not enriched:
             return None
         paired_ones = [one for one in enriched if one.run.id in bases]
-        best = max(paired_ones or enriched, key=_rank)
+        best = max(paired_ones or enriched, key=lambda one: _rank(one, bases.get(one.run.id)))
         return bases.get(best.run.id), best
+
+    def passed_over(self, one: Measured) -> str:
+        """What is to be said where a later run asked as much and was answered less, or nothing."""
+        later = [
+            other
+            for other in self.arms
+            if (other.model, other.variant, other.adapter) == (one.model, one.variant, one.adapter)
+            and (other.run.started, other.run.id) > (one.run.started, one.run.id)
+            and other.requests >= one.requests
+            and other.answered < one.answered
+        ]
+        if not later:
+            return ""
+        failed = max(later, key=lambda other: (other.run.started, other.run.id))
+        missing = f"{failed.requests - failed.answered:,} of its {failed.requests:,} requests have no answer"
+        return f"run {failed.run.id} is later, and {missing}: this rests on run {one.run.id}"
 
     def why_not(self, model: str) -> str:
         """Why there is no evidence of a model."""
         return self.stale.get(model) or f"no run of {self.suite.name} asked it"
 
 
-def _rank(one: Measured) -> tuple[int, bool, str, str]:
-    return one.requests, not one.run.stopped, one.run.started, one.run.id
-
-
-def suite_named(suites: Suites, name: str) -> Suite:
-    """The suite that is meant. Raises UsageError."""
-    if not suites.suites:
-        hint = "write one: suites/house.yaml; its format is in docs/reference/files.md"
-        raise UsageError("the project has no suite", hint=hint)
-    if not name and len(suites.suites) > 1:
-        raise UsageError("the project has several suites", hint=f"name one: --suite {next(iter(suites.suites))}")
-    found = suites.suites.get(name) if name else next(iter(suites.suites.values()))
-    if found is None:
-        raise UsageError(f"no suite '{name}'", hint=did_you_mean(name, suites.suites))
-    return found
+def _rank(one: Measured, base: Measured | None = None) -> tuple[int, bool, str, str]:
+    """With its base, by what both have answers to."""
+    answered = one.answered if base is None else min(one.answered, base.answered)
+    return answered, not one.run.stopped, one.run.started, one.run.id
 
 
 # --- which runs count -------------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def _unfit(id_: str, body: Mapping[str, Any], suite: Suite, build: Build, files:
     """By model, why a run says nothing of it any more."""
     then: Mapping[str, Mapping[str, Any]] = body.get("models", {})
     asked = {arm["model"] for arm in body.get("arms", ())}
-    names = [name for name in then if name in asked or _OWN in asked]
+    names = [name for name in then if name in asked or OWN in asked]
     if body.get("suite_digest") != suite.digest:
         why = f"its run {id_} is stale: {suite.name} has changed since"
         return dict.fromkeys(names, why)
@@ -190,8 +191,16 @@ def _arms_of(body: Mapping[str, Any], build: Build, files: str) -> Iterator[Meas
                 run=own,
                 arm=arm,
                 requests=sum(len(case.agents) for case in own.cases if case.counts),
+                answered=_answered(own, arm),
                 same_files=around.get("knowledge") == files,
             )
+
+
+def _answered(run: Run, arm: Arm) -> int:
+    """Questions of cases that count, each to one agent, of which no repeat is unanswered."""
+    side = Side.of(run, arm)
+    pairs = ((record.id, agent) for record in run.cases if record.counts for agent in record.agents)
+    return sum(side.barred(case, agent) or not any(side.missing(case, [agent])) for case, agent in pairs)
 
 
 def _asked_of(run: Run, model: str, build: Build, *, served: bool) -> Run:
@@ -199,7 +208,7 @@ def _asked_of(run: Run, model: str, build: Build, *, served: bool) -> Run:
     arms = {arm: arm for arm in run.arms if arm.model == model and (served or not arm.revision)}
     if not arms:
         own = {name for name, agent in build.project.agents.items() if agent.model and agent.model.name == model}
-        arms = {arm: replace(arm, model=model) for arm in run.arms if arm.model == _OWN and not arm.revision}
+        arms = {arm: replace(arm, model=model) for arm in run.arms if arm.model == OWN and not arm.revision}
         run = part(run, lambda case: [agent for agent in case.agents if agent in own])
         arms = arms if run.cases else {}
     replies = tuple(

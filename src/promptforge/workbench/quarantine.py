@@ -89,7 +89,8 @@ def held(root: Path) -> tuple[Held, ...]:
     for path in folder.glob("[!.]*"):
         try:
             told = json.loads((path / _EVIDENCE).read_bytes())
-            datetime.datetime.fromisoformat(told["rejected"])
+            if datetime.datetime.fromisoformat(told["rejected"]).tzinfo is None:
+                continue  # of which zone, nobody knows
             found.append(
                 Held(folder=path, name=path.name, rejected=told["rejected"], sentence=str(told.get("sentence", "")))
             )
@@ -98,8 +99,11 @@ def held(root: Path) -> tuple[Held, ...]:
     return tuple(sorted(found, key=lambda one: (one.rejected, one.name)))
 
 
-def release_expired(root: Path, grace: datetime.timedelta, *, now: str) -> tuple[str, ...]:
-    """Delete what has been in quarantine for longer than that, and what a killed process had begun to delete."""
+def release_expired(root: Path, grace: datetime.timedelta, *, now: str, besides: Path | None = None) -> tuple[str, ...]:
+    """Delete what has been in quarantine for longer than that, and what a killed process had begun to delete.
+
+    `besides` is the adapter that is about to be judged, perhaps once more: it stays.
+    """
     folder = root / ".promptforge" / _FOLDER
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name.endswith(TEMPORARY):
@@ -107,6 +111,8 @@ def release_expired(root: Path, grace: datetime.timedelta, *, now: str) -> tuple
     until = datetime.datetime.fromisoformat(now) - grace
     gone = []
     for one in held(root):
+        if besides is not None and besides.is_relative_to(one.folder.resolve()):
+            continue
         if datetime.datetime.fromisoformat(one.rejected) <= until:
             try:
                 _delete(one.folder)

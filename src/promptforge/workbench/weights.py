@@ -13,7 +13,7 @@ from promptforge.files import digest_of
 from promptforge.model import Model
 from promptforge.tokens import cached_snapshots
 
-__all__ = ["Weights", "find_weights", "weights_named"]
+__all__ = ["Weights", "files_served", "find_weights", "weights_named"]
 
 _WHOLE = 1 << 30
 """A file of fewer bytes is hashed whole; of a larger one its size, its time and its start are taken."""
@@ -96,14 +96,32 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.iterdir()):
         if path.suffix not in _KINDS and path.name not in _BESIDE:
             continue
-        try:
-            status = path.stat()
-            with path.open("rb") as file:
-                if status.st_size < _WHOLE:
-                    yield path.name, file_digest(file, "sha256").hexdigest()
-                else:
-                    start = digest_of(file.read(_START))
-                    yield path.name, f"{status.st_size} bytes, {status.st_mtime_ns}, {start}"
-        except OSError as problem:
-            reason = (problem.strerror or str(problem)).lower()
-            raise InputError(f"cannot read {path}: {reason}", hint="mend the model's folder") from problem
+        yield path.name, _told(path)
+
+
+def _told(path: Path) -> str:
+    try:
+        status = path.stat()
+        with path.open("rb") as file:
+            if status.st_size < _WHOLE:
+                return file_digest(file, "sha256").hexdigest()
+            return f"{status.st_size} bytes, {status.st_mtime_ns}, {digest_of(file.read(_START))}"
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise InputError(f"cannot read {path}: {reason}", hint="mend the model's folder") from problem
+
+
+def files_served(model: Model, *, root: Path) -> str:
+    """The digest of the files that a model's server is started with (a GGUF file); empty where `serve` names none.
+
+    It stands for weights that are no folder: with another file under the same name nothing is the same any more.
+    Raises InputError where one cannot be read.
+    """
+    try:
+        words = shlex.split(str(model.settings.get("serve", "")))
+    except ValueError:
+        return ""
+    named = dict.fromkeys(word.rpartition("=")[2] for word in words)
+    places = {word: root / Path(word).expanduser() for word in named if word}
+    told = [(word, _told(place)) for word, place in places.items() if place.is_file()]
+    return digest_of(json.dumps(told)) if told else ""

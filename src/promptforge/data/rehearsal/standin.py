@@ -1,14 +1,18 @@
 """A stand-in for a model server: it says what a file tells it to say. Standard library alone.
 
-    python standin.py --port PORT --answers FILE [--adapter FOLDER]
+    python standin.py --port PORT --answers FILE [--adapter FOLDER] [--parent PID]
 
 The file maps the digest of a chat's turns (system prompt apart) to a right and a wrong answer, each a message as chat
 servers send it. Which chats are answered rightly stands in `right.json`: beside the file, or in the adapter's folder.
+It ends when the process that started it has ended.
 """
 
 import argparse
 import hashlib
 import json
+import os
+import threading
+import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,16 +65,26 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing to say."""
 
 
+def end_with(parent: int) -> None:
+    """End when whoever started this has ended: its folder is nobody's then, and no later run would look there."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main() -> None:
     """Serve until it is ended."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--answers", type=Path, required=True)
     options.add_argument("--adapter", type=Path)
+    options.add_argument("--parent", type=int)
     chosen = options.parse_args()
     told = json.loads(((chosen.adapter or chosen.answers.parent) / "right.json").read_text())
     Handler.answers = json.loads(chosen.answers.read_text())
     Handler.right, Handler.name = frozenset(told["right"]), told["name"]
+    if chosen.parent is not None:
+        threading.Thread(target=end_with, args=(chosen.parent,), daemon=True).start()
     ThreadingHTTPServer(("127.0.0.1", chosen.port), Handler).serve_forever()
 
 
