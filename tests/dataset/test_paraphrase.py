@@ -9,6 +9,7 @@ from tests.dataset.lab import FILES, RECIPE, loaded, rows_of
 from promptforge.backends.base import Answer
 from promptforge.dataset.paraphrase import DROPPED, checked, request_for
 from promptforge.dataset.rows import Row
+from promptforge.errors import UsageError
 from promptforge.store import Store
 from promptforge.workbench.datasets import make_rows
 from promptforge.workbench.rewording import Reworder
@@ -106,3 +107,19 @@ def test_rows_are_reworded_and_asked_once(tmp_path):
     assert not [request for request in asked if "53:21" in request or "Mara's laptop" in request]
     for row in rows:
         assert row.user.startswith("Tell me this: ") == (row.phrasing == "echo")
+
+
+def test_more_paraphrases_than_the_limit_are_not_asked(tmp_path):
+    """`limits.bench` of promptforge.yaml holds for a recipe's paraphrases, too: nothing is sent."""
+    with serving(respond) as server:
+        config = FILES["promptforge.yaml"] + (
+            f"  echo: {{backend: compatible, base_url: '{server.url}/v1', model: e, tier: cloud}}\n"
+            "limits: {bench: {requests: 5}}\n"
+        )
+        recipe = RECIPE.replace("rows: 200", "rows: 60") + "paraphrase: echo\n"
+        build, suites, recipes = loaded(tmp_path, promptforge=config, training__lab=recipe)
+        with Store(tmp_path / "history.db") as store:
+            reword = Reworder(build, store, environ={})
+            with pytest.raises(UsageError, match=r"paraphrases are more than limits\.bench\.requests \(5\)"):
+                make_rows(build, suites, recipes, recipes.recipes["lab"], reword=reword)
+        assert server.requests == []

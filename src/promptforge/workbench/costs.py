@@ -11,7 +11,7 @@ from promptforge.compiler.build import Build
 from promptforge.model import Model
 from promptforge.workbench.judging import Outlook
 
-__all__ = ["Estimate", "estimate", "over_limit"]
+__all__ = ["Estimate", "estimate", "limits_of", "over_limit"]
 
 _LIMIT_REQUESTS, _LIMIT_USD = 5000, 5.0
 """More needs --yes, where promptforge.yaml says nothing of `limits.bench`."""
@@ -94,9 +94,14 @@ def over_limit(estimates: Sequence[Estimate], build: Build) -> str:
     )
 
 
-def _over(requests: int, usd: float, judging_usd: float | None, build: Build) -> str:
+def limits_of(build: Build) -> tuple[int, float]:
+    """The most requests of a command, and the most that it may cost in USD: limits.bench of promptforge.yaml."""
     limits = build.project.config.settings.get("limits", {}).get("bench", {})
-    most, most_usd = limits.get("requests", _LIMIT_REQUESTS), limits.get("usd", _LIMIT_USD)
+    return limits.get("requests", _LIMIT_REQUESTS), limits.get("usd", _LIMIT_USD)
+
+
+def _over(requests: int, usd: float, judging_usd: float | None, build: Build) -> str:
+    most, most_usd = limits_of(build)
     if requests > most:
         return f"{requests:,} requests are more than limits.bench.requests ({most:,})"
     usd += judging_usd or 0.0  # where a price is not known, what is known counts

@@ -19,10 +19,12 @@ from promptforge.dataset.dataset import Dataset
 from promptforge.dataset.paraphrase import checked, request_for
 from promptforge.dataset.replayed import Reader
 from promptforge.dataset.rows import Kind, Row
+from promptforge.errors import UsageError
 from promptforge.model import Model
 from promptforge.source import Span
 from promptforge.store import Store
 from promptforge.workbench.clearance import Clearance
+from promptforge.workbench.costs import limits_of
 from promptforge.workbench.environment import now_utc
 
 __all__ = ["REWORDED", "Reworder"]
@@ -51,7 +53,8 @@ class Reworder:
         self._project, self._root = build.project, Path(build.tree.root)
         self._clearance = Clearance([build])
         self._history, self._environ, self._now = history, environ, now
-        self._stop, self._limits = stop or threading.Event(), limits or Limits()
+        self._most, most_usd = limits_of(build)
+        self._stop, self._limits = stop or threading.Event(), limits or Limits(usd=most_usd)
         self._progress, self._timeout_s = progress, timeout_s
 
     def __call__(self, made: Dataset) -> tuple[dict[int, str], Counter[str]]:
@@ -113,6 +116,10 @@ class Reworder:
             cost_usd=lambda usage: cost_usd(usage, model.settings.get("price")),
             timeout_s=self._timeout_s,
         )
+        asked = sum(not job.barred and job.identity not in known for job in jobs.values())
+        if asked > self._most:
+            message = f"{asked:,} paraphrases are more than limits.bench.requests ({self._most:,})"
+            raise UsageError(message, hint="ask for fewer rows, or raise the limit in promptforge.yaml")
         outcomes, _ = execute(
             [*jobs.values()],
             {model.name: target},
