@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-heavy test-servers check docs fix bench clean
+.PHONY: help demo test test-heavy test-servers forgetting check docs fix bench clean
 
 help:
 	@echo "make demo    compile the example house, look for answers in its prompts, make and audit its training data"
+	@echo "make forgetting    train a tiny model on itself, and measure what it forgets (half an hour)"
 	@echo "make test    all tests but those below"
 	@echo "make test-heavy    against a real model server, real trainers and a real browser (minutes)"
 	@echo "make test-servers  against llama.cpp and others, which are built first (half an hour)"
@@ -49,6 +50,10 @@ demo: .venv/user.stamp
 	$(BIN)/promptforge report
 	$(BIN)/promptforge dataset build cilghal
 
+forgetting: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp
+	@command -v c++ >/dev/null || { echo "mlx compiles its kernels: a C++ compiler is needed (g++ or clang)"; exit 1; }
+	$(BIN)/python examples/forgetting/run.py --mlx .venv-heavy --trl .venv-trainers --page docs/forgetting.md
+
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n auto
 
@@ -81,4 +86,4 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/writing.py
 
 clean:
-	rm -rf .venv .venv-heavy .venv-trainers build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-heavy .venv-trainers build examples/forgetting/build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

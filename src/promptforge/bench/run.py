@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 from promptforge.backends.base import Answer, Backend, BackendError, Request, ToolCall, Usage
+from promptforge.bench.arms import NOT_SENT
 from promptforge.bench.pace import Pace
 from promptforge.bench.plan import Job, with_limit_doubled
 from promptforge.bench.results import State
@@ -124,7 +125,7 @@ def execute(
 
     `known` are the outcomes of earlier runs. Setting `stop` ends it after the requests in flight are given up.
     `arrived` is told of each outcome that comes, in this thread, while it waits for the others. `meanwhile` is called
-    once, when the first request is under way: for what will be needed, but not before an answer is there.
+    once, when requests are under way: for what will be needed, but not before an answer is there.
     """
     outcomes: dict[str, Outcome] = {}
     waiting: dict[str, Job] = {}
@@ -142,7 +143,7 @@ def execute(
     sender.send(list(waiting.values()))
     for identity in waiting:
         if identity not in outcomes:
-            outcomes[identity] = Outcome(state="failed", fault="not_sent", message=f"not sent: {progress.stopped}")
+            outcomes[identity] = Outcome(state="failed", fault="not_sent", message=f"{NOT_SENT}{progress.stopped}")
     return outcomes, progress.stopped
 
 
@@ -185,9 +186,11 @@ class _Sender:
         try:
             # The first is alone: it loads the model, fills the cache, and tells whether there is anybody at all.
             line.start(1)
-            self.meanwhile()
-            self._hear(lambda: line.begun or not line.busy, target.head_start_s)
+            if target.head_start_s != 0:
+                self._use_the_time()
+                self._hear(lambda: line.begun or not line.busy, target.head_start_s)
             line.start(threads - 1)
+            self._use_the_time()
             self._hear(lambda: not line.busy)
         except BaseException:  # a second interrupt, or a mistake of ours: nobody waits for what is in flight
             self._stop_for("interrupted")
@@ -195,8 +198,12 @@ class _Sender:
             raise
         for job in line.rest if line.over else ():
             # The outcome of those that were not sent is the reason why.
-            self.outcomes[job.identity] = replace(line.last, message=f"not sent: {line.last.message}")
+            self.outcomes[job.identity] = replace(line.last, message=f"{NOT_SENT}{line.last.message}")
             self.progress.failed += 1
+
+    def _use_the_time(self) -> None:
+        work, self.meanwhile = self.meanwhile, lambda: None
+        work()
 
     def _hear(self, over: Callable[[], bool], most_s: float | None = None) -> None:
         """Pass on what comes until it is over; an interrupt and the time budget are seen meanwhile."""
@@ -330,15 +337,16 @@ class _Line:
 
     def _asked(self, request: Request) -> Answer | BackendError | None:
         """The answer, or why there is none in the end; None when the run was stopped."""
-        attempt = 0
+        attempt, waited_s = 0, 0.0
         while True:
             try:
                 answer = self._once(request)
             except BackendError as problem:
                 wait_s = _wait_s(problem, attempt)
                 if wait_s is None:
-                    return problem
+                    return _in_the_end(problem, attempt, waited_s, alone=self.pace.most == 1)
                 attempt += 1
+                waited_s += wait_s
                 if self.sender.halt.wait(wait_s) or self.sender.stop.is_set():
                     return None
                 continue
@@ -411,6 +419,20 @@ def _wait_s(problem: BackendError, attempt: int) -> float | None:
     if problem.retry_after_s is not None:
         return problem.retry_after_s if problem.retry_after_s <= LONGEST_WAIT_S else None
     return 0.25 * float(4**attempt)
+
+
+def _in_the_end(problem: BackendError, retries: int, waited_s: float, *, alone: bool) -> BackendError:
+    """What is said of a request that is given up: how often it was tried, and what would help."""
+    message, hint = problem.message, problem.hint
+    if problem.retryable and (problem.retry_after_s or 0.0) > LONGEST_WAIT_S:
+        message += f"; it wants a pause of {problem.retry_after_s:,.0f} s, and {LONGEST_WAIT_S:g} s are the most"
+    if retries:
+        times = "once" if retries == 1 else f"{retries} times"
+        message += f"; sent again {times}, after {waited_s:.2g} s of waiting"
+    if problem.fault == "rate_limited" and problem.retryable and alone:
+        hint = "it was asked one request at a time: wait a while, then run the same command again"
+    after_s = problem.retry_after_s
+    return BackendError(problem.fault, message, hint=hint, retryable=problem.retryable, retry_after_s=after_s)
 
 
 def _failed(problem: BackendError) -> Outcome:

@@ -21,7 +21,7 @@ __all__ = ["Answering", "open_models", "target_of"]
 
 _CLOUD_START, _CLOUD_MOST = 4, 64
 """How many requests are in flight at first to a model in the cloud, and at most."""
-_HEAD_START_S = 0.05
+_HEAD_START_S = 0.0
 """Of the first request, where somebody says how many may be in flight: his server is up, and he knows it well."""
 _PROBE_S = 3.0
 """For what a server says of itself."""
