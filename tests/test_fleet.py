@@ -327,6 +327,30 @@ def test_the_widest_run_counts_and_of_equals_the_latest(tmp_path):
     assert found.best("near", "without few-shot") is None
 
 
+def test_a_later_run_that_failed_hides_no_older_one(tmp_path):
+    """The latest usable run counts, in `advise` and in `fleet`, and both say so."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+    good = run_of(build, suites, "near", range(40), id_="a", started="2026-11-21T10:00:00Z")
+    lost = {"state": "failed", "answer": None, "score": None, "message": "nothing listens"}
+    failed = run_of(build, suites, "near", range(40), id_="b", started="2026-11-22T10:00:00Z")
+    failed = replace(failed, replies=tuple(replace(reply, **lost) for reply in failed.replies))
+    bare = run_of(build, suites, "near", range(40), id_="c", started="2026-11-23T10:00:00Z")
+    bare = replace(bare, replies=tuple(replace(r, **lost) if r.arm.variant == "base" else r for r in bare.replies))
+    with keep(tmp_path, good, failed) as store:
+        (near,) = advise(build, suites, store, ["near"]).models
+        found = fleet(build, suites, store)
+    with keep(tmp_path / "more", good, bare) as store:
+        (half,) = advise(build, suites, store, ["near"]).models
+    whole = sum(len(case.agents) for case in good.cases if case.counts)
+    said = f"run b is later, and {whole} of its {whole} requests have no answer: this rests on run a"
+    assert (near.run, near.figures.unanswered, near.notes[0]) == ("a", 0, said)
+    assert found.notes == (f"near: {said}",)
+    assert found.seats[0].option.level is not None
+    assert (half.run, half.figures.base is not None) == ("a", True)
+    assert half.notes[0].startswith("run c is later, and ")
+
+
 def test_agents_that_were_asked_one_by_one_are_all_measured(tmp_path):
     """Each by the run that asked it; advice for the model goes by the widest one, and says how wide it is."""
     yard(tmp_path, URL, asked={"nurse": "family"})

@@ -97,7 +97,9 @@ def advise(build: Build, suites: Suites, store: Store, names: Sequence[str] = ()
     return Counsel(
         suite=meant.name,
         digest=meant.digest,
-        models=tuple(_of(known[name], found, recipes.recipes.values(), write, reigning.get(name, "")) for name in wanted),
+        models=tuple(
+            _of(known[name], found, recipes.recipes.values(), write, reigning.get(name, "")) for name in wanted
+        ),
         readers=() if names else tuple(name for name, model in known.items() if model.backend == "reader"),
     )
 

@@ -14,6 +14,7 @@ Wrong content of the user's files is no exception: it is a `Diagnostic` (see `so
 from typing import ClassVar
 
 __all__ = [
+    "EXTRAS",
     "BusyError",
     "ExtraMissingError",
     "InputError",
@@ -21,7 +22,28 @@ __all__ = [
     "PromptforgeError",
     "UsageError",
     "WriteError",
+    "install_command",
 ]
+
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "anthropic": ("anthropic>=0.40",),
+    "bench": ("numpy>=1.26",),
+    "hf": ("tokenizers>=0.19",),
+    "openai": ("openai>=1.50",),
+    "watch": ("watchfiles>=0.21",),
+}
+"""What brings each optional part, as pyproject.toml has it."""
+
+
+def install_command(extra: str) -> str:
+    """What installs an optional part: its packages by name, never `promptforge[...]`.
+
+    On the public package index the name promptforge belongs to another project.
+
+    >>> install_command("openai")
+    "pip install 'openai>=1.50'"
+    """
+    return "pip install " + " ".join(f"'{package}'" for package in EXTRAS[extra])
 
 
 class PromptforgeError(Exception):
@@ -59,4 +81,4 @@ class ExtraMissingError(PromptforgeError):
     """An optional package is not installed; the hint is the exact command that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}'", hint=f"pip install 'promptforge[{extra}]'")
+        super().__init__(f"{what} needs the extra '{extra}'", hint=install_command(extra))

@@ -19,6 +19,7 @@ __all__ = [
     "YAML",
     "Problem",
     "Tree",
+    "content_digest",
     "digest_of",
     "input_paths",
     "read_file",
@@ -83,6 +84,12 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXE
 def read_file(root: Path, file: str, *, limit_mb: float = DEFAULT_FILE_MB) -> bytes | Problem:
     """The file's bytes, or why they cannot be had; a pipe or a device is not waited for."""
     return _read(f"{root}/{file}", file, int(limit_mb * 2**20))
+
+
+def content_digest(path: Path) -> str:
+    """The sha256 of what lies at a path, and an empty text where there is no file that can be read."""
+    content = _read(str(path), str(path), 2**40)
+    return digest_of(content) if isinstance(content, bytes) else ""
 
 
 def _read(path: str, file: str, limit: int) -> bytes | Problem:

@@ -5,7 +5,7 @@ included, decides what it depends on (`Rendered.reads`). See `views.py`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -210,7 +210,36 @@ class Renderer:
             used=tuple(record.used),
         )
 
+    def facts_by_line(self, text: Text, *, agent: tuple[str, str | None]) -> tuple[tuple[str, ...], ...]:
+        """For each line of a template that renders the facts whose values print on it, where that can be told.
+
+        Jinja gives a text piece by piece: what was read since the last piece, and stands in this one, was printed by
+        it. A value that was read further up (`set`) counts where no other fact read so far has the same.
+        """
+        own = {str(value) for one in (text, *self._templates.values()) for value in self._data(one.source)}
+        record, earlier, lines = Record(), Record(), [dict[str, None]()]
+        self._environment.loaded = []
+        for piece in self._pieces(text.source, self._context(record, agent)):
+            for number, part in enumerate(piece.split("\n")):
+                if number:
+                    lines.append({})
+                found = {fact for fact, _ in record.printed(part)}
+                if not found and piece not in own:
+                    before = {fact for fact, _ in earlier.printed(part)}
+                    found = before if len(before) == 1 else set()
+                lines[-1].update(dict.fromkeys(sorted(found)))
+            earlier.used.update(record.used)
+            record.used.clear()
+        return tuple(map(tuple, lines))
+
+    def _data(self, source: str) -> list[str]:
+        """A template's own text, in the pieces that it prints."""
+        return [value for _, kind, value in self._environment.lex(source) if kind == "data"]
+
     def _generate(self, source: str, context: Mapping[str, object]) -> str:
+        return "".join(self._pieces(source, context))
+
+    def _pieces(self, source: str, context: Mapping[str, object]) -> Iterator[str]:
         source, values = _skeleton(source)
         context = {**context, **values}
         template = self._compiled.get(source)
@@ -218,14 +247,12 @@ class Renderer:
             code = self._environment.compile(source, filename="<text>")
             template = jinja2.Template.from_code(self._environment, code, self._environment.globals)
             self._compiled[source] = template
-        pieces: list[str] = []
         size = 0
         for piece in template.generate(**context):
-            pieces.append(piece)
             size += len(piece)
             if size > MAX_OUTPUT:
                 _refuse_length()
-        return "".join(pieces)
+            yield piece
 
     def _lines(self, source: str, rendered: str, context: Mapping[str, object]) -> tuple[int, ...]:
         """For each line of a rendered template its line in the source; nothing where it cannot be told.

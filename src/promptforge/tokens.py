@@ -1,4 +1,4 @@
-"""How many tokens a text or a chat costs: exactly where the tokenizer is known, else an estimate that errs high.
+"""How many tokens a text or a chat costs: exactly where the tokenizer is known, else by an estimate.
 
 No count ever needs the network. Owns tiktoken, bpe_openai and tokenizers; each loads when a
 tokenizer that needs it is loaded. Whoever counts often keeps the tokenizer: loading one takes up to a second.
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Protocol
 
-from promptforge.errors import PromptforgeError
+from promptforge.errors import PromptforgeError, install_command
 from promptforge.estimate import MARGIN, estimate
 from promptforge.source import did_you_mean
 
@@ -77,7 +77,7 @@ class Tokenizer(Protocol):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files on disk that it was made from."""
+        """The files that it was made from, and those that would have counted, had they been there."""
 
     def count(self, text: str) -> int:
         """Tokens of a bare text."""
@@ -320,8 +320,8 @@ def _hugging_face(
         from tokenizers import Tokenizer as Encoder
     except ImportError as problem:
         message = f"'hf:{target}' needs the package tokenizers"
-        raise TokenizerError(message, hint="pip install 'promptforge[hf]'", absent=True) from problem
-    path = _tokenizer_path(target, root, environ)
+        raise TokenizerError(message, hint=install_command("hf"), absent=True) from problem
+    path, sought = _tokenizer_path(target, root, environ)
     try:
         content = path.read_bytes()
         encoder = Encoder.from_buffer(content)
@@ -334,7 +334,7 @@ def _hugging_face(
     counter = _hf_counter(encoder)
     warnings = _hf_warnings(encoder, config, _read_json(path.parent / "config.json", root))
     beside = ("tokenizer_config.json", "config.json", "chat_template.jinja")
-    files = (path, *(place for name_ in beside if (place := path.parent / name_).is_file()))
+    files = (path, *(path.parent / name_ for name_ in beside), *sought, *_installed("tokenizers"))
     template = _chat_template(path.parent, config)
     if not template or render_chat is None:
         margin = "a chat's overhead is assumed: no chat template"
@@ -354,15 +354,24 @@ def _hugging_face(
     return tokenizer
 
 
-def _tokenizer_path(target: str, root: Path, environ: Mapping[str, str]) -> Path:
+def _installed(package: str) -> list[Path]:
+    """The file that says which version of a package is here: another version lies elsewhere, and none nowhere."""
+    spec = find_spec(package)
+    found = [Path(place) for place in (spec.submodule_search_locations if spec else None) or []]
+    return [path for place in found for path in place.parent.glob(f"{package}-*.dist-info/METADATA")]
+
+
+def _tokenizer_path(target: str, root: Path, environ: Mapping[str, str]) -> tuple[Path, list[Path]]:
+    """Where a tokenizer.json lies, and the files that would have led elsewhere."""
     local = root / target
     places = [local / "tokenizer.json" if local.is_dir() else local]
+    sought = [] if local.is_file() else [local, local / "tokenizer.json"]
     repository = bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)?", target)) and not target.endswith(".json")
     if repository:
         places += cached_snapshots(target, environ)
     found = next((place for place in places if place.is_file()), None)
     if found:
-        return found
+        return found, [*sought, *([_branch(target, environ)] if repository else []), *places[: places.index(found)]]
     message = f"no tokenizer.json for 'hf:{target}'; looked at {', '.join(_shown(p, root) for p in places)}"
     if repository:
         hint = f"for a repository, fetch it once: hf download {target} tokenizer.json tokenizer_config.json"
@@ -372,13 +381,17 @@ def _tokenizer_path(target: str, root: Path, environ: Mapping[str, str]) -> Path
 
 def cached_snapshots(repository: str, environ: Mapping[str, str]) -> list[Path]:
     """Where a repository's tokenizer.json lies in the local cache: that of the branch main first."""
+    main = _branch(repository, environ)
+    commit = main.read_text().strip() if main.is_file() else "*"
+    snapshots = main.parents[1] / "snapshots"
+    return [snapshots / commit / "tokenizer.json", *sorted(snapshots.glob("*/tokenizer.json"))]
+
+
+def _branch(repository: str, environ: Mapping[str, str]) -> Path:
+    """The file of the local cache that says which commit a repository's branch main is at."""
     home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     hub = Path(environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
-    folder = hub / f"models--{repository.replace('/', '--')}"
-    main = folder / "refs" / "main"
-    commit = main.read_text().strip() if main.is_file() else "*"
-    snapshots = folder / "snapshots"
-    return [snapshots / commit / "tokenizer.json", *sorted(snapshots.glob("*/tokenizer.json"))]
+    return hub / f"models--{repository.replace('/', '--')}" / "refs" / "main"
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from promptforge.backends import opening
 from promptforge.backends.opening import BACKENDS, open_backend
-from promptforge.errors import ExtraMissingError, UsageError
+from promptforge.errors import ExtraMissingError, UsageError, install_command
 from promptforge.model import Model
 
 
@@ -35,7 +35,7 @@ def test_a_missing_sdk_says_how_to_install_it(name, tmp_path, monkeypatch):
     with pytest.raises(ExtraMissingError) as caught:
         open_backend(model(name), root=tmp_path, environ={})
     assert caught.value.message == f"the backend {name} needs the extra '{name}'"
-    assert caught.value.hint == f"pip install 'promptforge[{name}]'"
+    assert caught.value.hint == install_command(name)
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic"])

@@ -223,7 +223,9 @@ def missing(path: Path, request: Request) -> str:
         replay(path).answer(request, timeout_s=1)
     assert caught.value.fault == "not_recorded"
     assert not caught.value.retryable
-    assert caught.value.hint == "record it: promptforge bench --record tape.jsonl"
+    assert caught.value.hint == (
+        "give the model its own backend again, then: promptforge bench --record tape.jsonl (known answers go in, too)"
+    )
     return caught.value.message.removeprefix("'tape.jsonl' holds no such exchange: ")
 
 

@@ -47,7 +47,7 @@ def figures(right: int, cases: int, *, base: int = 0, unanswered: int = 0) -> Fi
     [
         (90, "strong", "the prompt alone carries it: no training"),
         (54, "moderate", "a balanced LoRA, beside the enriched prompt"),
-        (20, "weak", "a full LoRA with persona and domain, beside the enriched prompt"),
+        (20, "weak", "try a better model first; else a full LoRA with persona and domain, beside the enriched prompt"),
     ],
 )
 def test_the_whole_interval_decides(right, word, plan):
@@ -99,8 +99,27 @@ def test_no_word_is_said_that_the_interval_leaves_open(right_of_cases):
     def word(value: float) -> str:
         return "strong" if value >= STRONG else "moderate" if value >= WEAK else "weak"
 
-    assert found.strategy == (word(own.low) if word(own.low) == word(own.high) else "")
-    assert (found.strategy == "") == (len(found.may_be) > 1)
+    clear = word(own.low) if word(own.low) == word(own.high) else ""
+    assert found.strategy == (clear if cases >= 30 or clear == "strong" else "")
+    assert clear == "" or found.may_be in ((), (clear,))
+
+
+def test_few_cases_advise_no_training():
+    """Eight cases, however badly they went, are no ground: what a better model does is asked first."""
+    found = advise("near", "local", figures(0, 8))
+    assert (found.strategy, found.may_be) == ("", ("weak",))
+    assert found.sentence.startswith("Not enough to say: enriched 0.000 (95 % interval 0.00 to 0.")
+    assert found.sentence.endswith(") on 8 cases looks weak, and so few are no ground for a training.")
+    assert found.settle == "22 more cases; or try a better model, which is the cheaper try"
+
+
+@pytest.mark.parametrize("high", [0.3964, 0.39996])
+def test_an_interval_reads_as_what_is_said_of_it(high):
+    """Below the limit in figures, too: 0.396 is not printed as 0.40, which would not be below 0.40."""
+    own = replace(level(20, 100), high=high)
+    sentence = advise("near", "local", Figures(base=None, enriched=own, gain=None)).sentence
+    ends, limit = sentence.split("interval ")[1].split(")")[0].split(" to "), sentence.rsplit(" ", 1)[1]
+    assert float(ends[1]) < float(limit)
 
 
 def test_a_model_in_the_cloud_is_never_trained():

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from promptforge.backends.base import Answer, ToolCall
 from promptforge.bench.cases import Case
-from promptforge.bench.judging import FAMILIES, Verdict, asked_of, family_of, read, request_for, said_by, settle
+from promptforge.bench.judging import (
+    FAMILIES,
+    Verdict,
+    asked_of,
+    by_order,
+    family_of,
+    read,
+    request_for,
+    said_by,
+    settle,
+)
+from promptforge.bench.results import Arm, Judgement
 from promptforge.source import Span
 
 
@@ -182,3 +193,16 @@ def test_what_was_asked_is_all_turns_of_it():
         span=Span(file=""),
     )
     assert asked_of(case) == "user: I am Mara.\n\nassistant: Hello.\n\nuser: Who am I?"
+
+
+@pytest.mark.parametrize(("turned", "vague"), [(0, False), (2, False), (3, True)])
+def test_where_the_order_decides_more_than_a_fifth_the_rubric_is_vague(turned, vague):
+    """And where nobody judged, nothing is said."""
+    arms = {"before": Arm(model="m", variant="base"), "after": Arm(model="m", variant="enriched")}
+    judged = [
+        Judgement(**arms, case=f"c{n}", agent="a", repeat=0, winner="tie", consistent=n >= turned) for n in range(10)
+    ]
+    lines = by_order(judged)
+    assert lines[0] == f"the order of the answers decided {turned} of 10 ({turned}0%)".replace("(00%)", "(0%)")
+    assert ("the rubric is too vague" in " ".join(lines)) is vague
+    assert by_order([]) == []

@@ -394,6 +394,55 @@ def test_to_deny_something_else_or_to_know_better_is_no_abstention(text):
     assert not abstains(text, ASKED)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't know. Perhaps 31338?",
+        "I don't know. My guess is the object store.",
+        "I don't know. Maybe 9100?",
+        "I don't know, probably the night planner on desk.",
+        "I'm not sure, possibly SSH.",
+        "I don't know — my guess would be SSH.",
+        "I don't know. It's likely the backup job.",
+        "I don't know. Could be the printer.",
+        "I don't know. The night planner, perhaps.",
+        "I don't know. I would guess the printer.",
+        "I don't know. Try 9100.",
+        "No idea, maybe the camera?",
+        "I cannot say for certain, but it sounds like the NAS.",
+        "It is not listed; presumably a leftover of the old NAS.",
+        "Ich weiss es nicht, vielleicht der Drucker.",
+    ],
+)
+def test_to_guess_after_it_is_no_abstention(text):
+    """Whoever does not know and names something all the same has answered, with a name as with a number."""
+    assert not abstains(text, ASKED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "That port isn't assigned to anything I know of.",
+        "It is not assigned to anything that I know.",
+        "Port 31337 isn't used by any service I'm aware of.",
+        "I don't know. Perhaps ask Mara.",
+        "I don't know; maybe look at the router.",
+        "I don't know. You could probably find it in Home Assistant.",
+        "I don't know, but perhaps Mara does.",
+        "I'm not sure. Perhaps you mean another port?",
+        "I don't know. Could it be a typo?",
+        "I don't know, maybe.",
+        "I don't know what it is, perhaps it is new.",
+        "I don't know, and I would rather not guess.",
+        "I don't know. Any guess would be made up.",
+        "I don't know. It is probably not in this house.",
+    ],
+)
+def test_advice_and_doubt_after_it_are_no_guess(text):
+    """Where to look, and why it is not there, gives nothing away."""
+    assert abstains(text, ASKED)
+
+
 def test_a_denial_abstains_only_where_it_is_known_what_was_asked():
     assert not abstains("The hub has no port 31337.")
     assert not abstains("The hub has no port 31337.", "How many lamps are there?")

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptforge.bench.arms import arm_scores
+from promptforge.bench.arms import account, arm_scores
 from promptforge.bench.compare import compare
 from promptforge.bench.exports import export, to_json, to_junit, to_markdown
 from promptforge.bench.report.data import LABELS, could_show, findings, reading
+from promptforge.bench.report.figures import interval
 from promptforge.bench.report.markup import Markup, data_block, legible, tag
 from promptforge.bench.report.page import page
 from promptforge.bench.report.payload import ANSWER_LIMIT, case_rows, payload, shared_limit
@@ -675,7 +676,7 @@ def test_markdown_is_a_comment_for_a_pull_request():
         in text
     )
     assert "#### ▲ Fixed: 56" in text
-    assert "Asked 218 requests, took over 26; $0.0437;" in text
+    assert "Asked 218 requests, answered 213, took over 26; $0.0437;" in text
     assert text.index("not answered") < text.index("Broke") < text.index("Fixed") < text.index("Categories")
     named = to_markdown(*judged(make_run(faults=False, arms=(BASE, ENRICHED, NO_FEW_SHOT))))
     assert "### base → without few-shot" in named
@@ -683,6 +684,60 @@ def test_markdown_is_a_comment_for_a_pull_request():
     assert re.search(
         r"- base · coder-14b: 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\], n = 95", to_markdown(run, (), [arm_scores(run, BASE)])
     )
+
+
+def test_arms_that_send_the_same_are_one_account():
+    """What several arms share is one request: text, markdown and page name the same numbers, and pay for it once."""
+    run = make_run(faults=False, arms=(BASE, ENRICHED, NO_FEW_SHOT))
+    alike = {(r.case, r.agent, r.repeat): r for r in run.replies if r.arm == ENRICHED}
+    replies = tuple(
+        dataclasses.replace(alike[r.case, r.agent, r.repeat], arm=NO_FEW_SHOT) if r.arm == NO_FEW_SHOT else r
+        for r in run.replies
+    )
+    run = dataclasses.replace(run, replies=replies)
+    found = account(run)
+    assert found.shared == found.replies - found.requests > 0
+    assert found.asked + found.inherited == found.requests
+    said = (
+        f"took over {found.inherited:,}, {found.shared:,} more answered by the same requests; ${found.spent_usd:.4f};"
+    )
+    assert f"Asked {found.asked:,} requests, {said}" in to_markdown(*judged(run))
+    text = Page(page(*judged(run))).text
+    assert f"Nothing is missing: all {found.requests:,} requests were answered." in text
+    assert f"They stand for {found.replies:,} answers: what several arms send alike is sent once." in text
+    assert "What several arms send alike was sent once, and stands in the column of each." in text
+
+
+def test_markdown_groups_what_is_unanswered_by_its_reason():
+    """A server that is down says the same of all; what was not sent because of it stands apart."""
+    run = make_run(faults=False)
+    lost = {"state": "failed", "answer": None, "score": None, "fault": "not_json", "message": "it sent a web page"}
+    asked, rest = run.replies[:3], run.replies[3:]
+    replies = [dataclasses.replace(reply, **lost, inherited="") for reply in asked]
+    replies += [
+        dataclasses.replace(r, **{**lost, "message": "not sent: it sent a web page"}, inherited="")
+        for r in rest
+        if r.state != "not_applicable"
+    ]
+    run = dataclasses.replace(run, replies=tuple(replies))
+    text = to_markdown(*judged(run))
+    assert "- 3 × it sent a web page: " in text
+    assert f"- {len(replies) - 3:,} × not sent because of that: " in text
+    assert text.count("it sent a web page") == 1
+    assert (
+        f"{len(replies):,} got no answer ({len(replies) - 3:,} of them were not sent)" in Page(page(*judged(run))).text
+    )
+
+
+def test_what_a_server_said_is_shown_in_words():
+    """A run keeps it as one text."""
+    run = make_run(faults=False)
+    models = {name: {**entry, "says": "[('models', 'm, n'), ('version', '1')]"} for name, entry in run.models.items()}
+    text = Page(page(*judged(dataclasses.replace(run, models=models)))).text
+    assert "models m, n, version 1" in text
+    assert "[('models'" not in text
+    odd = {name: {**entry, "says": "[(odd"} for name, entry in run.models.items()}
+    assert "[(odd" in Page(page(*judged(dataclasses.replace(run, models=odd)))).text
 
 
 def test_markdown_stays_below_the_limit_of_a_comment():
@@ -860,3 +915,9 @@ def test_an_adjusted_p_is_called_so():
     assert rows["| **OVERALL**"][7] == ""
     effect = comparisons[0].categories["family"]
     assert rows["| family"][6:8] == ["", f"{effect.p_adjusted:.3f}"]
+
+
+def test_bounds_that_are_not_zero_are_not_rounded_to_it():
+    """As in the text."""
+    assert interval(0.0002, 0.05, differences=True) == "[+0.0002, +0.0500]"
+    assert interval(0.0, 0.05, differences=True) == "[0.000, +0.050]"

@@ -129,7 +129,9 @@ def test_a_made_up_twin_and_another_tables_name_are_other_names():
 def test_abstaining_is_to_say_so_and_make_nothing_up():
     abstain = check("abstain")
     assert scored("I don't know. No row of mine names it.", abstain).value == 1
-    assert scored("It is on 42069.", abstain).checks == (("abstain", 0.0, "does not say that it does not know"),)
+    said = "does not say that it does not know, or guesses all the same"
+    assert scored("It is on 42069.", abstain).checks == (("abstain", 0.0, said),)
+    assert scored("I don't know. Perhaps the object storage?", abstain).checks == (("abstain", 0.0, said),)
     assert scored("The hub has no port 31337.", abstain, ask="What is on port 31337 of the hub?").value == 1
     made = scored("I don't know. The new one listens on port 4242.", abstain)
     assert made.checks == (("abstain", 0.0, "says so, but makes up: port 4242"),)
@@ -285,6 +287,46 @@ def test_a_right_answer_that_lists_ten_ports_loses():
     assert (result.value, result.label) == (0, "forbidden")
     assert result.broken == ("only: ports.port also names port 1337, port 1338, port 5432",)
     assert scored("Port 42069.", ALL, ONLY).value == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Either 42069 or 1338.",
+        "Either 1338 or 42069.",
+        "It is 42069 or 1338.",
+        "42069 (or 1338)",
+        "Perhaps 42069, perhaps 1338.",
+        "42069. No, wait, 1338.",
+        "It is 42069, though Coder MLX has 1338.",
+    ],
+)
+def test_only_sees_a_second_port_without_the_word(text):
+    """Who hedges with bare numbers names them all the same."""
+    result = scored(text, ALL, ONLY)
+    assert (result.value, result.label) == (0, "forbidden")
+    assert result.broken == ("only: ports.port also names port 1338",)
+
+
+def test_a_made_up_alternative_is_a_port_as_well():
+    """Beside the right number any other one is given for a port, in a fact or not."""
+    result = scored("It is 42069, or perhaps 4242.", ALL, ONLY)
+    assert (result.value, result.broken) == (0, ("only: ports.port also names port 4242",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is 42069, on the mini since 2024.",
+        "42069: 1338 people use it.",
+        "It is 42069 (3 of 4 replicas).",
+        "42069, for the 90 notes in it.",
+        "42069, and in 2 or 3 days it moves.",
+    ],
+)
+def test_only_leaves_other_numbers_alone(text):
+    """A year, a count and a number of no fact are no ports."""
+    assert scored(text, ALL, ONLY).value == 1
 
 
 def test_only_leaves_alone_what_the_question_and_the_checks_name():

@@ -220,15 +220,54 @@ def test_what_cannot_be_paired_is_listed(written):
     after = [{"case": "c1", "category": "b", "score": 1}, {"case": "c2", "score": None}, {"case": "c4", "score": 1}]
     found = pair(written, before, after)
     assert found.overall is None
-    assert [text.split(" in ")[0] for text in found.unpaired] == [
-        "c1: its category differs",
-        "c2: no score",
-        "c4: only",
-        "c3: only",
-    ]
+    assert [text.split(" in ")[0] for text in found.unpaired] == ["c1: its category differs", "c4: only", "c3: only"]
+    assert [text.split(" in ")[0] for text in found.unanswered] == ["c2: no score"]
     table = pair(written, {"a": 1, "b": 1, "c": None}, {"a": 0, "c": 1, "d": 1})
     assert [row.category for row in table.rows] == ["a"]
-    assert [text.split(" in ")[0] for text in table.unpaired] == ["b: only", "c: no score", "d: only"]
+    assert [text.split(" in ")[0] for text in table.unpaired] == ["b: only", "d: only"]
+    assert [text.split(" in ")[0] for text in table.unanswered] == ["c: no score"]
+
+
+def test_no_verdict_is_drawn_from_the_survivors(written):
+    """Who answered only what he knew is not better than who answered everything."""
+    every = "case,category,score\n" + "".join(f"c{n},ab,{int(n <= 12)}\n" for n in range(1, 21))
+    some = "case,category,score\n" + "".join(f"c{n},ab,{'' if n <= 12 else 1}\n" for n in range(1, 21))
+    found = compare_scores(written(every, "m1.csv"), written(some, "m2.csv"))
+    assert (found.verdict.word, found.overall, dict(found.categories)) == ("withheld", None, {})
+    said = "No overall difference yet: 12 of 40 scores of the cases in both files are missing."
+    assert found.verdict.sentence == said
+    assert found.verdict.next_step.endswith("m2.csv")
+    assert (len(found.unanswered), found.unpaired) == (12, ())
+
+
+def test_a_category_that_is_whole_is_still_shown(written):
+    """Beside the one that is not."""
+    before = [{"case": f"c{n}", "category": "ab"[n % 2], "score": 0} for n in range(20)]
+    after = [{**row, "score": None if n == 0 else 1} for n, row in enumerate(before)]
+    found = pair(written, before, after)
+    assert (found.verdict.word, list(found.categories)) == ("withheld", ["b"])
+    assert found.verdict.sentence.endswith("1 of 40 scores of the cases in both files is missing.")
+
+
+def test_a_category_without_a_score_withholds_the_whole(written):
+    """The mean of the others is a mean of survivors."""
+    found = pair(written, {"a": 0.5, "b": None}, {"a": 0.9, "b": 0.1}, cases=40)
+    assert (found.verdict.word, found.least_p, found.needed) == ("withheld", None, None)
+    assert "1 of 4 scores of the categories in both files is missing" in found.verdict.sentence
+
+
+def test_cases_of_one_file_only_are_said_beside_the_verdict(written):
+    """A file may leave out what nobody answered."""
+    before = [{"case": f"c{n}", "score": 0} for n in range(9)]
+    found = pair(written, before, [{**row, "score": 1} for row in before[:7]])
+    assert found.verdict.reasons[-1].startswith("2 cases are in one file only, and in no number here")
+
+
+def test_what_broke_most_is_named_first(written):
+    """The largest fall first, in a file as in a run."""
+    before = [{"case": f"c{n}", "score": 1} for n in range(4)]
+    after = [{"case": f"c{n}", "score": score} for n, score in enumerate((0.9, 0.2, 0.5, 0))]
+    assert [flip.case for flip in pair(written, before, after).broke] == ["c3", "c1", "c2", "c0"]
 
 
 def test_repeats_of_a_case_are_averaged(written):
@@ -289,8 +328,8 @@ def test_a_direction_that_the_numbers_of_cases_turn_is_not_called(written):
         ("a.json", "{}", "it holds no scores", "{category: score}"),
         ("a.json", "[]", "no entry has a 'case', an 'id' or a 'category'", "{category: score}"),
         ("a.json", '[{"score": 1}]', "no entry has a 'case', an 'id' or a 'category'", "{category: score}"),
-        ("a.json", '[{"id": "a", "score": 1}, 7]', "entry 2 has no 'id'", "every entry needs one"),
-        ("a.json", '[{"id": "a"}]', "entry 1 ('a') has no 'score'", "an empty one says that it is missing"),
+        ("a.json", '[{"id": "a", "score": 1}, 7]', "a.json: entry 2: no 'id'", "every entry needs one"),
+        ("a.json", '[{"id": "a"}]', "a.json: entry 1: 'a' has no 'score'", "an empty one says that it is missing"),
         ("a.json", '{"a": "good"}', "the score of 'a' is no number: 'good'", "{category: score}"),
         ("a.json", '{"a": [1]}', "the score of 'a' is no number: '[1]'", "{category: score}"),
         ("a.json", '{"a": 70.4}', "the score of 'a' is 70.4, not between 0 and 1", "divide percentages by 100"),
@@ -304,10 +343,18 @@ def test_a_direction_that_the_numbers_of_cases_turn_is_not_called(written):
             "the first line names the columns",
         ),
         ("a.csv", 'id,score\n"a,1\n', "not CSV: unexpected end of data", "mend it"),
-        ("a.csv", "id,score\na,2\n", "the score of line 2 ('a') is 2, not between 0 and 1", "divide"),
+        ("a.csv", "id,score\na,2\n", "a.csv:2: the score of 'a' is 2, not between 0 and 1", "divide"),
+        ("a.csv", "id,score\na,1\nb,good\n", "a.csv:3: the score of 'b' is no number: 'good'", "case,category,score"),
+        ("a.csv", 'id,score\na,"0,5"\n', "a.csv:2: the score of 'a' has a decimal comma: '0,5'", "with a point"),
+        ("a.csv", "id;score\na;1\n", "a.csv:1: its columns are separated by semicolons", "with commas"),
+        ("a.csv", "id\tscore\na\t1\n", "a.csv:1: its columns are separated by tabs", "with commas"),
+        ("a.csv", "\n", "a.csv: it is empty", "case,category,score"),
+        ("a.csv", "id,score\n", "a.csv: it holds no scores", "case,category,score"),
+        ("a.json", "", "a.json: it is empty", "{category: score}"),
+        ("a.jsonl", '{"id": "a", "score": 1}\n\n{"id": "b"}\n', "a.jsonl:3: 'b' has no 'score'", "an empty one"),
         ("a.csv", "category,score\na,1\na,0\n", "category 'a' is there twice", "one score for each category"),
         ("a.yaml", "a: [1\n", "a.yaml:2", ""),
-        ("a.yaml", "", "the file is empty", "write into it"),
+        ("a.yaml", "", "a.yaml: it is empty", "{category: score}"),
     ],
 )
 def test_what_is_no_file_of_scores_is_refused(written, name, content, message, hint):
@@ -339,8 +386,16 @@ def test_what_two_files_cannot_mean_is_refused(written):
     """Options that contradict the files, and files that contradict each other."""
     with pytest.raises(InputError, match="holds scores of cases, not of categories"):
         written({"cases": {"a": 1}}, kind="categories")
-    with pytest.raises(InputError, match="no scored category in common"):
+    with pytest.raises(InputError, match=r"no scored category in common: a in .*, b in ") as refused:
         pair(written, {"a": 1}, {"b": 1})
+    assert refused.value.hint == "the names of the categories must be the same in both files"
+    with pytest.raises(InputError, match=r"no scored case in common: c1 in .*, d1 in ") as refused:
+        pair(written, {"cases": {"c1": 1}}, {"cases": {"d1": 1}})
+    assert refused.value.hint == "the names of the cases must be the same in both files"
+    with pytest.raises(InputError, match=r"after\.json holds scores of categories, and .*before\.json of cases"):
+        pair(written, [{"case": "c1", "category": "b", "score": 1}], {"categories": {"a": 1}})
+    with pytest.raises(InputError, match=r"of one category in both: c1: its category differs"):
+        pair(written, [{"id": "c1", "category": "b", "score": 1}], [{"id": "c1", "category": "a", "score": 1}])
     with pytest.raises(InputError, match="case 'c1' has no category, and the other file has only categories"):
         pair(written, {"cases": {"c1": 1}}, {"categories": {"a": 1}})
     with pytest.raises(InputError, match="--cases 7, and the files say 10"):

@@ -13,6 +13,8 @@ import pytest
 from backends.servers import Asked, Server, chunk, completion, response, serving, streaming
 from promptforge.backends import opening
 from promptforge.backends.compatible import Compatible
+from promptforge.console.bench import runs_text
+from promptforge.store import RunHead
 
 SUITE = """
 suite: lab
@@ -203,9 +205,9 @@ def test_a_dry_run_needs_no_package(pf, lab, monkeypatch):
     assert found["by_model"] == {"local": 8, "cloud": 2}
     assert found["usd"] > 0
     assert text.code == 0
-    assert f"note: {said}: pip install 'promptforge[anthropic]'\n" in text.out
+    assert f"note: {said}: pip install 'anthropic>=0.40'\n" in text.out
     assert sent.code == 2
-    assert f"error: {said}\n  hint: pip install 'promptforge[anthropic]'; or ask others: --model NAME" in sent.err
+    assert f"error: {said}\n  hint: pip install 'anthropic>=0.40'; or ask others: --model NAME" in sent.err
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
@@ -848,3 +850,164 @@ def test_a_damaged_answer_of_an_imported_history_is_asked_again(pf, lab, tmp_pat
         before = len(posts(server))
         assert pf("bench", "--model", "local").code == 0
         assert len(posts(server)) == before + 1
+
+
+def test_what_was_asked_and_what_was_not_sent_are_counted_apart(pf, lab):
+    """A web page instead of an answer: three were sent, the others were not, and the text says so once."""
+    with model(lambda system, question: response("<html>A router</html>", kind="text/html")) as server:
+        lab(server)
+        outcome = pf("bench", "--model", "local")
+        sent = len(posts(server))
+    assert outcome.code == 4
+    assert sent == 3
+    assert "lab: 4 cases; asked 3, answered 0\n" in outcome.out
+    lines = outcome.out.split("\n")
+    at = lines.index("unanswered: 12 requests; no score is made of them")
+    assert lines[at + 1].startswith("  3 × ")
+    assert "  9 × not sent because of that" in lines
+    assert outcome.out.count(lines[at + 1].partition(" × ")[2]) == 1
+
+
+def test_a_busy_server_that_stays_busy(pf, lab):
+    """How often it was asked, how long was waited, and no advice to ask fewer at once where it was one."""
+    with model(lambda system, question: status(429, {"error": "slow down"}, Retry_After="0")) as server:
+        lab(server)
+        outcome = pf("bench", "--case", "attic", "--variant", "base", "--model", "local")
+        assert len(posts(server)) == 4
+    assert "sent again 3 times, after 0 s of waiting" in outcome.out
+    assert "it was asked one request at a time: wait a while, then run the same command again" in outcome.out
+    assert "lower the concurrency" not in outcome.out
+
+
+def test_a_pause_that_is_too_long_is_said(pf, lab):
+    """With what the server asked for."""
+    with model(lambda system, question: status(429, {"error": "later"}, Retry_After="3600")) as server:
+        lab(server)
+        outcome = pf("bench", "--case", "attic", "--variant", "base", "--model", "local")
+    assert "; it wants a pause of 3,600 s, and 120 s are the most" in outcome.out
+
+
+def test_a_fresh_run_that_was_cut_short_goes_on_without_fresh(pf, lab, monkeypatch):
+    """With it, everything would be asked once more."""
+    monkeypatch.setattr("sys.argv", ["promptforge", "bench", "--fresh", "--max-tokens", "60"])
+    with model() as server:
+        lab(server)
+        outcome = pf("bench", "--model", "local", "--fresh", "--max-tokens", "60")
+    assert outcome.code == 3
+    assert (
+        "; the same command without --fresh goes on from here (with it, everything is asked once more)" in outcome.out
+    )
+    assert "run the same bench again, without --fresh: only what is unanswered is sent" in outcome.out
+
+
+def test_a_recording_has_what_was_known_too(pf, lab, house):
+    """A recording with gaps cannot be played back."""
+    with model() as server:
+        lab(server)
+        assert pf("bench", "--agent", "yoda", "--case", "attic").code == 0
+        before = len(posts(server))
+        outcome = pf("bench", "--agent", "yoda", "--record", "tape.jsonl")
+        new = len(posts(server)) - before
+    assert f"recorded {new + 2} exchanges in tape.jsonl, 2 of them answered by earlier runs\n" in outcome.err
+    lab(server, local="{backend: replay, model: tape.jsonl, tier: local}")
+    replayed = pf("bench", "--agent", "yoda", "--fresh")
+    assert replayed.code == 0
+    assert "unanswered" not in replayed.out
+    again = pf("bench", "--agent", "yoda", "--case", "attic", "--record", "other.jsonl")
+    assert "recorded 2 exchanges in other.jsonl, 2 of them answered by earlier runs\n" in again.err
+
+
+def test_cases_that_a_comparison_of_revisions_leaves_out_are_counted(pf, lab, house, repository):
+    """With why."""
+    with model() as server:
+        lab(server)
+        repository()
+        house.edit("agents/yoda.yaml", ("persona: You are Yoda.", "persona: You are old Yoda."))
+        house.edit("suites/lab.yaml", ("  - id: unknown\n", "  - id: stranger\n"))
+        outcome = pf("bench", "--against", "HEAD", "--agent", "yoda")
+        assert "note: compared on 3 of 4 cases; left out: 1 because only one of the two asks them\n" in outcome.out
+        house.edit("suites/lab.yaml", ("  - id: stranger\n", "  - id: unknown\n"))
+        house.edit("agents/yoda.yaml", ("persona: You are old Yoda.", "persona: You are Yoda."))
+        house.edit("agents/windu.yaml", ("persona: You are Windu.", "persona: You are old Windu."))
+        outcome = pf("bench", "--against", "HEAD")
+    assert "left out: 3 because nothing that they send differs\n" in outcome.out
+
+
+def test_repeats_have_numbers_and_a_reason_to_be_asked_anew(pf, lab):
+    """A repeat has a seed of its own, so what was asked without one does not answer it."""
+    with model(lambda system, question: status(500, "oops") if "attic" in question else "No.") as server:
+        lab(server)
+        outcome = pf("bench", "--agent", "yoda", "--variant", "enriched", "--model", "local", "--repeats", "2")
+    assert (
+        "note: with --repeats each request has a seed of its own: what was asked without one is asked anew"
+        in outcome.out
+    )
+    assert "    attic × yoda × enriched · local #1\n" in outcome.out
+    assert "    attic × yoda × enriched · local #2\n" in outcome.out
+
+
+def test_what_bars_a_request_is_named(pf, lab):
+    """The prompt or the question, not `it`."""
+    with model() as server:
+        lab(server)
+        out = pf("bench").out
+    assert "not asked, in any arm" in out
+    assert " × it holds" not in out
+
+
+def test_a_killed_run_is_listed_with_its_cases(pf, lab, house, monkeypatch):
+    """And that its answers are kept."""
+
+    def killed(*arguments: Any, **options: Any) -> Any:
+        raise RuntimeError("killed")
+
+    with model() as server:
+        lab(server)
+        monkeypatch.setattr("promptforge.workbench.bench.execute", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            pf("bench")
+        monkeypatch.undo()
+        monkeypatch.chdir(house.root)
+        line = pf("history", "list").out.split("\n")[1]
+    assert re.search(r"  lab +4  base · own, enriched · own +it did not end; what was answered is kept$", line)
+
+
+def test_a_list_of_runs_fits_a_terminal():
+    """However many arms a run has."""
+    arms = [f"without section-{number} · local" for number in range(11)]
+    head = RunHead(id="20261122T101112-ab12", started="", finished="x", suite="lab", head={"arms": arms, "cases": 4})
+    text = runs_text([head])
+    assert max(map(len, text.split("\n"))) < 120
+    assert "without section-0 · local, without section-1 · local and 9 more" in text
+
+
+def test_the_known_part_of_a_cost_is_named(pf, lab):
+    """Where one model has a price and the other has none."""
+    with model() as server:
+        url = server.base_url
+        lab(server, local=f"{{backend: compatible, base_url: '{url}', model: m, tier: cloud}}")
+        planned = pf("bench", "--dry-run", "--max-usd", "1")
+        found = json.loads(pf("bench", "--dry-run", "--format", "json").out)
+    assert re.search(
+        r", up to \$0\.\d{4} for the rest, and at a cost that is not known: "
+        r"promptforge\.yaml gives no price for local;",
+        planned.out,
+    )
+    assert "note: --max-usd counts only what has a price: promptforge.yaml gives none for local" in planned.out
+    assert found["usd"] is None
+    assert found["known_usd"] > 0
+
+
+def test_a_question_is_kept_as_it_was_asked(pf, lab, house):
+    """With its runtime names filled in, in every report."""
+    with model() as server:
+        lab(server)
+        config = (house / "promptforge.yaml").read_text(encoding="utf-8")
+        house.write("promptforge.yaml", f"{config}runtime: {user_name: {max_tokens: 8}}\n")
+        extra = (
+            "  - id: hello\n    category: manners\n    agents: [yoda]\n    vars: {user_name: Mara}\n"
+            '    ask: "I am {{ user_name }}. What runs on port 4242?"\n    expect: {abstain: true}\n'
+        )
+        house.write("suites/lab.yaml", SUITE + extra)
+        outcome = pf("bench", "--case", "hello", "--format", "json")
+    assert [case["question"] for case in report(outcome)["cases"]] == ["I am Mara. What runs on port 4242?"]

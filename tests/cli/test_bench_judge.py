@@ -152,6 +152,7 @@ def test_a_judge_that_prefers_a_place_prefers_nobody(pf, lab):
         outcome = pf("bench")
     assert "of 1 pair better in 0, worse in 0, no difference in 1" in outcome.out
     assert "the order of the answers decided 1 of 1 (100%)" in outcome.out
+    assert "that is more than a fifth: the rubric is too vague for this judge; say in it what counts" in outcome.out
 
 
 def test_what_is_no_verdict_is_unjudged(pf, lab):
@@ -233,8 +234,8 @@ def test_a_rubric_without_a_judge_is_said(pf, lab):
         assert "note: 1 case has a rubric, and reader is no model that could judge" in pf("bench").out
         lab(server, judge="judge: orcale\n")
         outcome = pf("bench")
-        assert outcome.code == 2
-        assert "promptforge.yaml says `judge: orcale`, and there is no such model" in outcome.err
+        assert outcome.code == 1
+        assert "error PF305: no model 'orcale'" in outcome.err
         assert "did you mean 'oracle'?" in outcome.err
 
 

@@ -345,7 +345,119 @@ def test_a_page_says_whether_the_code_may_be_allowed(pf):
 
 @pytest.mark.parametrize("code", ["PF999", "port", ""])
 def test_an_unknown_code_is_wrong_usage(pf, code):
-    """A code that is none gives 2, and the nearest or all known ones."""
+    """A code that is none gives 2, and the command that lists those that are."""
     outcome = pf("check", "--explain", code)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith(f"error: no diagnostic has the code '{code}'\n  hint: ")
+    hint = "list them all: promptforge check --explain"
+    assert outcome.err == f"error: no diagnostic has the code '{code}'\n  hint: {hint}\n"
+
+
+def test_the_codes_are_listed(pf):
+    """`--explain` without a code lists each code with its severity and title, as text and as JSON."""
+    listed = pf("check", "--explain").out.splitlines()
+    assert [line.split()[0] for line in listed] == [*codes()]
+    assert listed[0].split(maxsplit=2) == ["PF101", "error", codes()["PF101"].title]
+    found = json.loads(pf("check", "--explain", "--format", "json").out)
+    assert [one["code"] for one in found["codes"]] == [*codes()]
+    assert found["codes"][0] == {"code": "PF101", "severity": "error", "title": codes()["PF101"].title}
+
+
+# --- what follows from a file that cannot be read -------------------------------------------------------------------
+
+SUITE = (
+    "suite: s\ncases:\n"
+    "  - {id: leet, category: t, agents: [windu, yoda], ask: Port of LEET?,"
+    " expect: {all: \"{{ one('ports', codename='LEET').port }}\"}}\n"
+    "generate:\n"
+    "  - {table: ports, ask: 'What is on {{ fact.port }} of {{ fact.host }}?', answer: service, category: t,"
+    " agents: windu}\n"
+)
+
+
+def errors_of(outcome):
+    """The code and the file of each diagnostic."""
+    found = json.loads(outcome.out)["diagnostics"]
+    return [(one["code"], one["file"]) for one in found]
+
+
+def test_an_unknown_setting_leaves_the_others(pf, house):
+    """A typo in promptforge.yaml is one error: models, runtime names and budgets are still known."""
+    house.edit(
+        "promptforge.yaml",
+        ("budget: 1000\n", "budget: 1000\nreserv: 512\nruntime: {user_name: {max_tokens: 8}}\n"),
+    )
+    house.edit("agents/yoda.yaml", ("You are Yoda.", "You are Yoda. Greet {{ user_name }}."))
+    text = SUITE.replace("ask: Port of LEET?", "vars: {user_name: Mara}, ask: Port of LEET?")
+    house.write("suites/s.yaml", text)
+    assert errors_of(pf("check", "--format", "json")) == [("PF201", "promptforge.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("edit", "code"),
+    [
+        (("models:\n", "modles:\n"), "PF201"),
+        (("backend: openai, ", "backend: opnai, "), "PF203"),
+        (("budget: 1000", "budget: much"), "PF203"),
+        (("runtime:", "runtme:"), "PF201"),
+    ],
+)
+def test_what_a_wrong_setting_hides_is_not_held_against_others(pf, house, edit, code):
+    """Where models or runtime names cannot be read, nobody is told that the ones they use are not there."""
+    house.edit("promptforge.yaml", ("name: hut\n", "name: hut\nruntime: {user_name: {max_tokens: 8}}\njudge: cloud\n"))
+    house.edit("fewshot/house.yaml", ("Who are you?", "Who are you? I am {{ user_name }}."))
+    house.edit("promptforge.yaml", edit)
+    house.write("suites/s.yaml", SUITE.replace("ask: Port", "vars: {user_name: Mara}, ask: Port"))
+    assert errors_of(pf("check", "--format", "json")) == [(code, "promptforge.yaml")]
+
+
+def test_a_wrong_setting_hides_nothing_else(pf, house):
+    """An agent's own mistake is said beside a typo in promptforge.yaml."""
+    house.edit("promptforge.yaml", ("budget: 1000\n", "budget: 1000\nreserv: 512\n"))
+    house.edit("agents/yoda.yaml", ("model: local", "model: lokal"))
+    found = errors_of(pf("check", "--format", "json"))
+    assert found == [("PF305", "agents/yoda.yaml"), ("PF201", "promptforge.yaml")]
+
+
+def test_the_agent_of_a_file_that_cannot_be_parsed_is_still_an_agent(pf, house):
+    """A tab in one file is one error, however many cases and attacks name the agent."""
+    house.write("suites/s.yaml", SUITE)
+    house.edit("agents/windu.yaml", ("role: Security", "\trole: Security"))
+    assert errors_of(pf("check", "--format", "json")) == [("PF105", "agents/windu.yaml")]
+    house.write("suites/s.yaml", SUITE.replace("yoda]", "yodda]"))
+    assert errors_of(pf("check", "--format", "json"))[1:] == [("PF304", "suites/s.yaml")]
+
+
+def test_what_a_broken_knowledge_file_hides_is_not_held_against_suites_and_allowances(pf, house):
+    """A missing comma is one error: not an `ignore` that allows nothing, nor an entry from which no case comes."""
+    house.write("suites/s.yaml", SUITE)
+    house.write("knowledge/lab.yaml", "hosts:\n  den: {lan_ip: 192.31.196.7}\n")
+    house.edit("promptforge.yaml", ("budget: 1000\n", "budget: 1000\nignore: {PF334: [knowledge/lab.yaml]}\n"))
+    assert errors_of(pf("check", "--format", "json")) == []
+    house.edit("knowledge/house.yaml", ("{host: mini, port: 1337", "{host: mini port: 1337"))
+    assert errors_of(pf("check", "--format", "json")) == [("PF105", "knowledge/house.yaml")]
+    house.edit("knowledge/house.yaml", ("{host: mini port: 1337", "{host: mini, port: 1337"))
+    house.edit("knowledge/lab.yaml", ("{lan_ip:", "{role: cam lan_ip:"))
+    assert errors_of(pf("check", "--format", "json")) == [("PF105", "knowledge/lab.yaml")]
+
+
+def test_files_that_cannot_be_read_come_first(pf, house):
+    """For people the root is shown before what may follow from it; programs get everything by place."""
+    house.edit("agents/yoda.yaml", ("model: local", "model: lokal"))
+    house.edit("knowledge/house.yaml", ("{host: attic, port", "{host: attic port"))
+    assert errors_of(pf("check", "--format", "json")) == [
+        ("PF305", "agents/yoda.yaml"),
+        ("PF105", "knowledge/house.yaml"),
+    ]
+    places = [line.split(":")[0] for line in pf("check").out.splitlines() if ": error PF" in line]
+    assert places == ["knowledge/house.yaml", "agents/yoda.yaml"]
+
+
+def test_a_judge_is_one_of_the_models(pf, house):
+    """`judge:` of promptforge.yaml is held against the models, as an agent's model is."""
+    house.edit("promptforge.yaml", ("budget: 1000\n", "budget: 1000\njudge: clowd\n"))
+    assert (
+        "promptforge.yaml:3:8: error PF305: no model 'clowd'\n  3 | judge: clowd\n    |        ^^^^^\n"
+        "    = help: did you mean 'cloud'?\n"
+    ) in pf("check").out
+    house.edit("promptforge.yaml", ("judge: clowd", "judge: cloud"))
+    assert pf("check").code == 0

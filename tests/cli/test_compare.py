@@ -8,6 +8,7 @@ import pytest
 from promptforge.bench.levels import Mark, category_levels, overall_level
 from promptforge.bench.results import Arm, ArmScores, CaseScore, Comparison, Flip, Verdict
 from promptforge.bench.stats import Pair, categories, overall, tiers
+from promptforge.bench.verdicts import spread
 from promptforge.console.compare import (
     arms_json,
     arms_text,
@@ -105,7 +106,7 @@ def test_what_is_unanswered_stands_above_the_scores():
 
 def test_what_is_unanswered_is_grouped_by_its_reason():
     """The most frequent reason first, five of them, and no line longer than a terminal bears."""
-    missing = [f"c{n} × windu × base: reason {why}{'x' * 300 * (why == 6)}" for why in range(7) for n in range(why + 1)]
+    missing = [f"c{n} × windu × base: reason {why}{'x' * 500 * (why == 6)}" for why in range(7) for n in range(why + 1)]
     lines = comparison_text(comparison(overall=None, unanswered=tuple(missing)), PLAIN).split("\n")
     at = lines.index("unanswered: 28 requests")
     shown = lines[at + 1 : lines.index("", at)]
@@ -113,7 +114,7 @@ def test_what_is_unanswered_is_grouped_by_its_reason():
         f"  {n} × reason {n - 1}"[:14] for n in (7, 6, 5, 4, 3)
     ]
     assert shown[0].endswith("xx …")
-    assert max(map(len, shown)) == 160
+    assert max(map(len, shown)) == 400
     assert shown[-1] == "  … and 3 more for other reasons (--format json has all)"
 
 
@@ -138,7 +139,7 @@ def test_markdown_is_a_table_and_lists():
     text = comparison_markdown(found)
     assert text.startswith("### promptforge: It is better.\nbase · coder → enriched · coder\n\n- 18 paired cases\n")
     assert "- next: look at c10" in text
-    assert "**Unanswered: 1 request**\n\n- c1 × windu × base: 503" in text
+    assert "**Unanswered: 1 request**\n\n- 1 × 503\n  - c1 × windu × base" in text
     assert "| topology | 10 | 0.300 | 1.000 | +0.700 | +0.33 to +1.00 |  | 0.031 | better |" in text
     assert "**Broke: 1 case**\n\n- c10, family, 1.00 → 0.50, over refused" in text
     assert "- … and 2 more (--format json has all)" in text
@@ -316,3 +317,69 @@ def test_a_file_that_is_none_of_scores(files, pf):
         "error: bad.json: the score of 'a' is 70.4, not between 0 and 1\n"
         "  hint: scores are shares: divide percentages by 100\n"
     )
+
+
+def test_a_missing_score_withholds_the_verdict_of_files(files, pf):
+    """With the exit code of a run whose requests are unanswered; who fell silent is not called better."""
+    files.write("m1.csv", "case,category,score\n" + "".join(f"c{n},ab,{int(n <= 12)}\n" for n in range(1, 21)))
+    files.write("m2.csv", "case,category,score\n" + "".join(f"c{n},ab,{'' if n <= 12 else 1}\n" for n in range(1, 21)))
+    done = pf("compare", "m1.csv", "m2.csv")
+    assert done.code == 4
+    assert done.out.split("\n")[2:9] == [
+        "No overall difference yet: 12 of 40 scores of the cases in both files are missing.",
+        "  a missing score is never a zero, and leaving it out would favour whoever failed",
+        "  next: complete m2.csv",
+        "",
+        "missing: 12 scores",
+        "  12 × no score in m2.csv",
+        "    c1",
+    ]
+    assert "OVERALL" not in done.out
+    assert pf("compare", "m1.csv", "m2.csv", "--fail-on", "never").code == 0
+    files.write("a.json", '{"a": 1, "b": null}')
+    files.write("b.json", '{"a": 1, "b": 1}')
+    assert "OVERALL" not in pf("compare", "a.json", "b.json").out
+    assert (
+        "**Missing: 1 score**\n\n- 1 × no score in a.json\n  - b\n"
+        in pf("compare", "a.json", "b.json", "--format", "markdown").out
+    )
+    assert json.loads(pf("compare", "a.json", "b.json", "--format", "json").out)["overall"] is None
+
+
+def test_files_without_a_common_case_cannot_be_used(files, pf):
+    """Exit code 2, and a hint for files."""
+    files.write("one.csv", "case,score\na,1\n")
+    files.write("two.csv", "case,score\nb,1\n")
+    done = pf("compare", "one.csv", "two.csv")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "error: one.csv and two.csv have no scored case in common: a in one.csv, b in two.csv, …\n"
+        "  hint: the names of the cases must be the same in both files\n"
+    )
+
+
+def test_a_bound_that_is_not_zero_is_not_shown_as_zero():
+    """A verdict beside '0.00 to +0.05' reads as a contradiction."""
+    assert spread(0.0031, 0.0521) == "+0.003 to +0.052"
+    assert spread(-0.000012, 0.05) == "−0.00001 to +0.05000"
+    assert spread(0.0, 0.05) == "0.00 to +0.05"
+    assert spread(1e-12, 0.05) == "0.00 to +0.05"
+    assert spread(-0.25, 0.5) == "−0.25 to +0.50"
+
+
+def test_what_was_not_sent_stands_apart_from_its_reason():
+    """Three requests were sent, and the rest were not: no count says otherwise."""
+    sent = [f"c{n} × windu × base: it sent a web page" for n in range(3)]
+    not_sent = [f"c{n} × windu × base: not sent: it sent a web page" for n in range(3, 8)]
+    lines = comparison_text(comparison(overall=None, unanswered=(*not_sent, *sent)), PLAIN).split("\n")
+    at = lines.index("unanswered: 8 requests")
+    assert lines[at + 1 : lines.index("", at)] == [
+        "  3 × it sent a web page",
+        "    c0 × windu × base",
+        "    c1 × windu × base",
+        "    … and 1 more (--format json has all)",
+        "  5 × not sent because of that",
+        "    c3 × windu × base",
+        "    c4 × windu × base",
+        "    … and 3 more (--format json has all)",
+    ]

@@ -37,7 +37,7 @@ def diffed(pf, *arguments):
 # --- nothing to say -------------------------------------------------------------------------------------------------
 
 
-def test_when_nothing_changed_it_says_since_when(pf, built):
+def test_when_nothing_changed_it_says_since_when(pf, built, git):
     """The time is that of the last build's file, and the way to compare with git is shown."""
     os.utime(built / "build/agent_prompts.yaml", (1_000_000_000, 1_000_000_000))
     outcome = pf("diff")
@@ -49,7 +49,15 @@ def test_when_nothing_changed_it_says_since_when(pf, built):
     )
 
 
-def test_without_a_build_it_says_how_to_make_one(pf):
+def test_where_there_is_no_git_nobody_is_sent_to_it(pf, house):
+    """Neither when nothing changed, nor when there is no build to compare with."""
+    assert pf("diff").err.endswith("\n  hint: make one: promptforge build\n")
+    pf("build")
+    assert pf("diff").out.startswith("nothing changed since the last build of ")
+    assert "git" not in pf("diff").out
+
+
+def test_without_a_build_it_says_how_to_make_one(pf, git):
     """The default needs a last build: exit code 2 without one."""
     outcome = pf("diff")
     assert (outcome.code, outcome.out) == (2, "")
@@ -68,7 +76,7 @@ def test_without_a_build_it_says_how_to_make_one(pf):
         ("build/agent_prompts.yaml", "{}\n", "the prompts were changed after they were built"),
     ],
 )
-def test_a_last_build_that_cannot_be_used_is_exit_code_2(pf, built, path, content, said):
+def test_a_last_build_that_cannot_be_used_is_exit_code_2(pf, built, git, path, content, said):
     """A damaged build is no side of a comparison, and the reason is told."""
     if content is None:
         (built / path).unlink()
@@ -629,3 +637,53 @@ def test_a_folder_that_is_a_side_must_hold_a_project(pf, tmp_path):
     assert outcome.err == (
         f"error: the folder '{tmp_path}' holds no promptforge.yaml\n  hint: name the folder of a project\n"
     )
+
+
+# --- cases that were made from facts --------------------------------------------------------------------------------
+
+MANY = "".join(
+    f"  - {{host: attic, port: {9000 + number}, codename: Shelf {number}, service: Files {number}}}\n"
+    for number in range(40)
+)
+DRAWN = (
+    "suite: s\ncases:\n"
+    "  - {id: hub, category: t, agents: [yoda], ask: Port of LEET?,"
+    " expect: {all: \"{{ one('ports', codename='LEET').port }}\"}}\n"
+    "generate:\n"
+    "  - {table: ports, ask: 'What is on port {{ fact.port }} of {{ fact.host }}?', answer: service, category: t,"
+    " agents: [yoda], limit: 10, seed: 3}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "edit", [RENUMBER, RENAME, ("port: 9007,", "port: 9907,"), ("service: Files 8}", "service: X}")]
+)
+def test_the_cases_are_the_same_against_the_last_build_and_git(pf, house, git, edit):
+    """The sample of generated cases is drawn for both sides, so that a build as committed and git agree."""
+    house.write("suites/s.yaml", DRAWN)
+    house.edit("knowledge/house.yaml", ("ports:\n", "ports:\n" + MANY))
+    git("add", ".")
+    git("commit", "-qm", "before")
+    assert pf("build").code == 0
+    house.edit("knowledge/house.yaml", edit)
+    cases = diffed(pf, "HEAD")["cases"]
+    assert diffed(pf)["cases"] == cases
+    drawn = [case for case in cases if case["id"] != "hub"]
+    assert len(drawn) <= 4  # one out, one in, for the old name and the new one: the rest of the draw stays
+
+
+def test_a_case_of_a_table_that_is_gone_is_broken(pf, house, git):
+    """Where a table went, the cases that asked of it break, also against a build that keeps no suites."""
+    house.write(
+        "suites/s.yaml",
+        "suite: s\ncases:\n  - {id: who, category: t, agents: [yoda], ask: Who sleeps upstairs?,"
+        " expect: {all: \"{{ beds['upper'].sleeper }}\"}}\n",
+    )
+    house.edit("knowledge/house.yaml", ("hosts:\n", "beds:\n  upper: {sleeper: Pip}\nhosts:\n"))
+    git("add", ".")
+    git("commit", "-qm", "before")
+    assert pf("build").code == 0
+    house.edit("knowledge/house.yaml", ("beds:\n  upper: {sleeper: Pip}\n", ""))
+    cases = diffed(pf, "HEAD")["cases"]
+    assert [(case["id"], case["change"]) for case in cases] == [("who", "broken")]
+    assert diffed(pf)["cases"] == cases

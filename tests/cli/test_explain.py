@@ -140,6 +140,61 @@ def test_a_line_of_a_template(pf):
     )
 
 
+def facts_of(pf, name="windu"):
+    """The facts that each line of the first template shows, and what the template reads where it shows none."""
+    lines = json.loads(pf("explain", name, "--format", "json").out)["lines"]
+    return [(one["text"], one["facts"], one["reads"]) for one in lines if one["kind"] == "template"]
+
+
+def test_a_line_of_a_template_shows_only_its_own_facts(pf, house):
+    """A heading, an empty line and the rows of a loop: none is said to show what another line prints."""
+    house.write(
+        "agents/templates/rules.md.j2",
+        "## Rules of mini\n\n"
+        "{% set hub = hosts['mini'].lan_ip %}Answer briefly.\n"
+        "{% for port in ports %}{% if port.port > 1000 %}\n"
+        "- {{ port.host }}: {{ port.port | string }}{{ '' if port.codename == 'LEET' else ' *' }}\n"
+        "{% endif %}{% endfor %}\n"
+        "The hub is {{ hub }}, and there are {{ hosts | length }}.\n"
+        "So many ports: {{ ports | length }}.\n",
+    )
+    found = facts_of(pf)
+    reads = found[0][2]
+    assert {"hosts/mini", "hosts/attic", "ports/mini:1337", "ports/mini:8123", "ports/attic:445"} < set(reads)
+    assert [(text, facts) for text, facts, _ in found if text] == [
+        ("## Rules of mini", []),
+        ("Answer briefly.", []),
+        ("- mini: 1337", ["ports/mini:1337"]),
+        ("- mini: 8123 *", ["ports/mini:8123"]),
+        ("The hub is 192.0.2.10, and there are 2.", ["hosts/mini"]),
+        ("So many ports: 3.", []),
+    ]
+    assert all(bool(facts) != bool(more) and more in ([], reads) for _, facts, more in found)
+
+
+def test_a_line_that_shows_no_fact_says_what_its_template_reads(pf):
+    """Whether a line hangs on a fact that it does not print, nobody can tell: the template as a whole is named."""
+    assert explained(pf, "Answer briefly.") == (
+        "  from     agents/templates/rules.md.j2:2  Answer briefly.\n"
+        "  reads    the template, as a whole: hosts/mini\n"
+        "  section  rules.md.j2 (template, priority 50)  agents/windu.yaml:10\n"
+        "  costs    N\n"
+    )
+
+
+def test_the_facts_of_an_included_template_are_told(pf, house):
+    """A line of another template counts as the line that includes it, and shows its own facts."""
+    house.write(
+        "agents/templates/more.md.j2", "On mini: {{ one('ports', codename='LEET').service }}.\nNothing of mini.\n"
+    )
+    house.write("agents/templates/rules.md.j2", "{% include 'more.md.j2' %}The hub: {{ hosts['mini'].role }}.\n")
+    assert [(text, facts) for text, facts, _ in facts_of(pf)] == [
+        ("On mini: Council MLX.", ["ports/mini:1337"]),
+        ("Nothing of mini.", []),
+        ("The hub: hub.", ["hosts/mini"]),
+    ]
+
+
 def test_a_heading_of_a_table(pf):
     """A heading comes from the line that asks for the table."""
     assert explained(pf, "## devices").startswith("  from     agents/windu.yaml:12  - {table: devices, priority: 20}\n")
@@ -219,6 +274,7 @@ def test_json_of_one_line(pf):
                     "text": "- {host: mini, port: 1337, codename: LEET, service: Council MLX}",
                 },
                 "facts": ["ports/mini:1337"],
+                "reads": [],
             }
         ],
         "trained": [],
@@ -273,7 +329,7 @@ def test_a_line_is_a_number(pf, line):
     """What is no number of a line is wrong usage."""
     outcome = pf("explain", f"windu:{line}")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err == f"error: '{line}' is not the number of a line\n  hint: promptforge explain windu:42\n"
+    assert outcome.err == f"error: '{line}' is not the number of a line\n  hint: promptforge explain windu:1\n"
 
 
 @pytest.mark.parametrize("line", [0, 25, 999_999_999])

@@ -45,7 +45,7 @@ def test_help_fits_a_terminal_of_80_columns(process):
     ("command", "options"),
     [
         ("init", ["[DIR]", "--from FILE"]),
-        ("check", ["--format [text|json|github|sarif]", "--explain CODE"]),
+        ("check", ["--format [text|json|github|sarif]", "--explain [CODE]"]),
         ("build", ["--check", "--agent GLOB", "--output FILE", "--watch", "--format [text|json]"]),
         ("diff", ["[A] [B]", "--format [text|json|markdown]", "--exit-code"]),
         ("explain", ["AGENT[:LINE]", "--format [text|json]"]),

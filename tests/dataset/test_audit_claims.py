@@ -198,6 +198,80 @@ def test_what_none_of_them_has_is_found(question, answer, found):
     assert of_shared(question, answer) == [found]
 
 
+PLAIN = """
+hosts:
+  shed: {lan_ip: 192.0.2.30, role: storage}
+  cellar: {lan_ip: 192.0.2.31, role: backup}
+  loft: {lan_ip: 192.0.2.32, role: tv}
+ports:
+  - {host: shed, port: 5353, codename: Wren, service: DNS}
+  - {host: cellar, port: 3000, codename: Lookout, service: Grafana}
+  - {host: loft, port: 1337, codename: Anvil, service: LLM}
+  - {host: loft, port: 8123, codename: Default, service: Home Assistant}
+entities:
+  - {entity_id: lock.back_door, name: Back Door}
+  - {entity_id: light.stairs, name: Stairs Light}
+"""
+"""A house whose names are words like any other."""
+
+
+def of_plain(question, answer):
+    files = {"promptforge.yaml": b"name: plain\n", "knowledge/house.yaml": PLAIN.encode()}
+    namer = Namer(compile_project(Tree(root=Path(), files=files), today=TODAY).project.tables)
+    found = claims(namer, question, namer.names(question), answer, namer.names(answer))
+    return [(claim.rule, claim.fact) for claim in found]
+
+
+BACK_DOOR = "What is the entity_id of the Back Door?"
+HEAD = "| codename | host | port |\n|---|---|---|\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "found"),
+    [
+        (BACK_DOOR, "lock.backdoor", ("asks", "entities/lock.back_door")),
+        (BACK_DOOR, "It is `light.stairs`.", ("asks", "entities/lock.back_door")),
+        ("Tell me.", "cellar (192.0.2.32)", ("names", "hosts/cellar")),
+        ("Tell me.", "cellar: 192.0.2.32", ("names", "hosts/cellar")),
+        ("Which hosts are there?", "- shed (192.0.2.30)\n- cellar (192.0.2.32)", ("names", "hosts/cellar")),
+        ("Tell me.", "Lookout = 3001", ("names", "ports/cellar:3000")),
+        ("Tell me.", "Wren is at shed, port 5354", ("names", "ports/shed:5353")),
+        ("Tell me.", "Anvil: loft 1338", ("names", "ports/loft:1337")),
+        ("Tell me.", "Anvil: loft:1338", ("names", "ports/loft:1337")),
+        ("List.", f"{HEAD}| Lookout | cellar | 3000 |\n| Wren | shed | 5354 |", ("names", "ports/shed:5353")),
+        ("List.", "| host | address |\n|---|---|\n| cellar | 192.0.2.32 |", ("names", "hosts/cellar")),
+        ("List.", "| name | entity |\n|:--|--:|\n| Back Door | lock.backdoor |", ("names", "entities/lock.back_door")),
+    ],
+)
+def test_a_name_that_is_a_common_word_is_one_in_a_list_or_a_table(question, answer, found):
+    """At the start of a line, before a sign; in a cell of its own; in a question that names nothing else."""
+    assert of_plain(question, answer) == [found]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (BACK_DOOR, "lock.back_door"),
+        ("Which light is behind the Back Door?", "light.stairs"),
+        ("Tell me.", "cellar (192.0.2.31)"),
+        ("Tell me.", "The wine is in the cellar (192.0.2.32 is elsewhere)."),
+        ("Tell me.", "Put it in the cellar: 192.0.2.32 sorts it."),
+        ("Tell me.", "Lookout = 3000"),
+        ("Tell me.", "lookout = 3001"),
+        ("Tell me.", "Default: 8080"),
+        ("Tell me.", "Lookout: 3001 steps"),
+        ("Tell me.", "Anvil: loft 1337"),
+        ("List.", f"{HEAD}| Lookout | cellar | 3000 |\n| Wren | shed | 5353 |"),
+        ("List.", "| codename | requests |\n|---|---|\n| Wren | 5354 |"),
+        ("List.", "| host | address | gateway |\n|---|---|---|\n| cellar | 192.0.2.31 | 192.0.2.1 |"),
+        ("List.", "| host | from | to |\n|---|---|---|\n| cellar | 192.0.2.31 | 192.0.2.32 |"),
+    ],
+)
+def test_a_common_word_elsewhere_is_no_name(question, answer):
+    """What is in a cellar, what a default is, and what another column counts."""
+    assert of_plain(question, answer) == []
+
+
 def test_nothing_that_the_example_project_can_emit_contradicts_it():
     """Every wording of every seed of all agents is let pass, though none says what it rests on."""
     build = compile_project(read_folder(Path(__file__).parents[2]), today=TODAY)

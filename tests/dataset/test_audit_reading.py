@@ -267,3 +267,21 @@ def test_a_prompt_alone_and_a_torn_array_are_named(tmp_path):
     assert alone[3] == "prompt without completion"
     assert row.answer == "A."
     assert torn[2:] == ("broken line", "no JSON: the file ends in the middle of it")
+
+
+def test_a_text_without_an_end_is_said_in_one_breath(tmp_path):
+    """Json ends its own sentence with the place; the place is said once."""
+    (tmp_path / "rows.jsonl").write_text('{"messages": "x\n' + json.dumps(chat("A?", "B.")) + "\n")
+    (broken,) = [row for row in rows_of(sources([tmp_path / "rows.jsonl"])[0]) if isinstance(row, Broken)]
+    assert broken.message == "no JSON: unterminated string at column 14"
+
+
+def test_a_file_that_is_not_there_is_asked_back(tmp_path):
+    """The nearest name of its folder, or what may be named."""
+    with pytest.raises(InputError, match="no such file") as problem:
+        sources([tmp_path / "nope.jsonl"])
+    assert problem.value.hint.startswith("name a file of JSON lines, or a folder with some")
+    (tmp_path / "rows.jsonl").write_text("{}\n")
+    with pytest.raises(InputError) as problem:
+        sources([tmp_path / "row.jsonl"])
+    assert problem.value.hint == "did you mean 'rows.jsonl'?"

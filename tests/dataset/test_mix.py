@@ -112,7 +112,7 @@ def test_a_little_too_few_make_all_kinds_fewer_and_it_is_said(tmp_path):
         "194 rows rather than 200, so that the mix is as asked: replay needs 20 (0.1 of 200) and 19 can be made"
     )
     assert account.notes[1] == (
-        "replay: 1 lines are no rows, the first at own.jsonl:20: it is not JSON: "
+        "replay: 1 line is no row, the first at own.jsonl:20: it is not JSON: "
         "expecting property name enclosed in double quotes, at column 2; the other 19 are used"
     )
 

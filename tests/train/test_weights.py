@@ -8,7 +8,7 @@ import pytest
 from promptforge.errors import InputError
 from promptforge.model import Model
 from promptforge.workbench import weights as module
-from promptforge.workbench.weights import find_weights, weights_named
+from promptforge.workbench.weights import files_served, find_weights, weights_named
 from train.lab_training import weights
 
 
@@ -65,3 +65,17 @@ def test_other_weights_have_another_digest(tmp_path: Path, monkeypatch: pytest.M
     large = digest()
     (folder / "config.json").write_text("{}")
     assert digest() != large
+
+
+def test_a_file_that_a_server_is_started_with_stands_for_its_weights(tmp_path: Path) -> None:
+    """By its content; what names no file here says nothing."""
+    (tmp_path / "coder.gguf").write_bytes(b"one")
+    for serve in ("llama-server -m coder.gguf --port {port}", "server --model=coder.gguf --port {port}"):
+        first = files_served(model(serve=serve), root=tmp_path)
+        (tmp_path / "coder.gguf").write_bytes(b"two")
+        second = files_served(model(serve=serve), root=tmp_path)
+        (tmp_path / "coder.gguf").write_bytes(b"one")
+        assert first != second
+        assert files_served(model(serve=serve), root=tmp_path) == first
+    for serve in ("", "server 'open", "server -m other.gguf --port {port}"):
+        assert files_served(model(serve=serve), root=tmp_path) == ""

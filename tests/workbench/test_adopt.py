@@ -144,10 +144,20 @@ def test_files_are_written_to_be_read(tmp_path):
     )
     assert "a `local` model may see private facts, a `cloud` model may not" in config
     assert yaml.safe_load(config)["models"] == {
-        "opus": {"backend": "compatible", "base_url": "http://127.0.0.1:1337/v1", "tier": "local", "model": "opus"}
+        "opus": {"backend": "compatible", "base_url": "http://127.0.0.1:1337/v1", "tier": "cloud", "model": "opus"}
     }
     assert (tmp_path / "house/schemas/agent.schema.json").exists()
     assert (tmp_path / "house/.gitignore").exists()
+
+
+def test_a_model_is_local_only_where_its_name_says_so(tmp_path):
+    """Nobody's private facts are shown to a model by a guess."""
+    names = ("opus", "gpt-4.1", "council-mlx", "local", "Qwen2.5-7B.gguf", "ollama/llama3", "vocal-1")
+    take_over(tmp_path, {f"a{n}": {"system": "You are one.", "model": name} for n, name in enumerate(names)})
+    models = yaml.safe_load((tmp_path / "house/promptforge.yaml").read_text())["models"]
+    assert [name for name in names if models[name]["tier"] == "local"] == [
+        "council-mlx", "local", "Qwen2.5-7B.gguf", "ollama/llama3",
+    ]  # fmt: skip
 
 
 def test_says_what_it_made(tmp_path):

@@ -213,8 +213,8 @@ def test_extras(tmp_path):
     command = [sys.executable, "-c", script, "doctor"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     said = lines_of(done, "house in ")
-    assert said["extra hf"] == "exact counts with a model's own tokenizer.json: pip install 'promptforge[hf]'"
-    assert said["extra watch"] == "build --watch: pip install 'promptforge[watch]'"
+    assert said["extra hf"] == "exact counts with a model's own tokenizer.json: pip install 'tokenizers>=0.19'"
+    assert said["extra watch"] == "build --watch: pip install 'watchfiles>=0.21'"
     assert "no models: name them in promptforge.yaml under `models:`" in done.stdout
 
 
@@ -314,7 +314,63 @@ def test_json_has_everything(tmp_path):
         )
     ]
     assert found["version"] == 1
-    assert found["extras"]["hf"]["install"] == "pip install 'promptforge[hf]'"
+    assert found["extras"]["hf"]["install"] == "pip install 'tokenizers>=0.19'"
     assert found["models"]["a"]["context"] == {"tokens": None, "largest_budget": 6000, "reserve": 1024, "fits": None}
     assert found["models"]["a"]["tokenizer"]["spec"] == "estimate"
     assert found["models"]["a"]["tokenizer"]["margin"]
+
+
+# --- how its server is started ----------------------------------------------------------------------------------------
+
+
+def serving(folder: Path, **entries: str) -> list[tuple[str, str]]:
+    """What `doctor` says of a model that is served so, and what to do."""
+    project(folder, {"near": {**local(1), "model": "tiny", **entries}})
+    code, found = examined(folder)
+    said = [(one["problem"], one["hint"]) for one in found["models"]["near"]["serve"]]
+    assert (code == 1) == bool(said)
+    assert said == [(one["message"], one["hint"]) for one in found["problems"]]
+    return said
+
+
+@pytest.mark.parametrize(
+    ("serve", "problem"),
+    [
+        ("mlx_lm.sever --model models/tiny --port {port}", "there is no program 'mlx_lm.sever'"),
+        (
+            f"{sys.executable} -m mlx_lm server --model models/tiny --port 8080",
+            "`serve` of the model 'near' has no {port}",
+        ),
+        (
+            f"{sys.executable} -m mlx_lm server --model models/tiny --port {{port}}",
+            "looked for the folder 'models/tiny'",
+        ),
+        (f"{sys.executable} x.py -m models/tiny.gguf --port {{port}}", "names models/tiny.gguf, which is not there"),
+        (f"{sys.executable} 'x.py --port {{port}}", "cannot be read: no closing quotation"),
+    ],
+)
+def test_a_server_that_cannot_be_started_is_said(tmp_path, serve, problem):
+    """A misspelt program, a port of its own, weights that are not there: before a bench stumbles over it."""
+    (tmp_path / "models").mkdir()
+    ((said, hint), *more) = serving(tmp_path, serve=serve)
+    assert problem in said
+    assert hint
+    assert all("models/tiny" in one for one, _ in more)
+
+
+def test_a_server_that_can_be_started_is_fine(tmp_path):
+    """Its program and its weights are here; a repository may be fetched when it is first served."""
+    (tmp_path / "models/tiny").mkdir(parents=True)
+    (tmp_path / "models/tiny/config.json").write_text("{}")
+    (tmp_path / "models/tiny/model.safetensors").write_bytes(b"")
+    serve = f"{sys.executable} -m mlx_lm server --port {{port}} --model"
+    assert serving(tmp_path, serve=f"{serve} models/tiny") == []
+    assert "its program, and what it loads, are here" in run(tmp_path, "doctor").stdout
+    assert serving(tmp_path, serve=f"{serve} some-org/tiny") == []
+
+
+def test_weights_that_are_not_here_are_said(tmp_path):
+    """A trainer reads them, whoever serves the model."""
+    ((said, hint),) = serving(tmp_path, weights="models/none")
+    assert said.startswith("the weights of the model 'near' are not on this machine")
+    assert "weights: FOLDER" in hint

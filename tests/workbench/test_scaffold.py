@@ -13,7 +13,8 @@ import yaml
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
-from promptforge import __version__
+from promptforge.console.start import scaffold_text
+from promptforge.console.terminal import Painter
 from promptforge.errors import InputError, UsageError, WriteError
 from promptforge.files import CONFIG
 from promptforge.workbench.scaffold import project_name, scaffold
@@ -79,7 +80,7 @@ def test_without_a_server_the_reader_is_named(tmp_path):
     assert done.returncode == 4
     assert done.stdout.count("nothing listens at http://127.0.0.1:1/v1") == 1
     said = "without any model: `promptforge bench --model reader` says what can be found in the prompts\n"
-    assert f"start the server, or mend base_url)\n{said}" in done.stdout
+    assert f"start the server, or mend base_url)\n  13 × not sent because of that\n{said}" in done.stdout
 
 
 def test_says_what_it_made(tmp_path):
@@ -219,12 +220,67 @@ def test_hooks_and_workflow_run_commands_that_exist(tmp_path):
     assert "no fact and no prompt differs" in (tmp_path / "summary").read_text()
 
 
-def test_the_workflow_installs_this_version(tmp_path):
-    """The workflow takes a release that knows these commands, and none that may break the lock."""
-    scaffold(tmp_path)
-    workflow = yaml.safe_load((tmp_path / ".github/workflows/promptforge.yml").read_text())
-    installs = [step["run"] for step in workflow["jobs"]["prompts"]["steps"] if "pip" in step.get("run", "")]
-    assert installs == ["pip install 'promptforge~=" + ".".join(__version__.split(".")[:2]) + "'"]
+def _installs(folder: Path) -> tuple[str, str]:
+    """What the workflow of a project installs promptforge from, and the script that does it."""
+    workflow = yaml.safe_load((folder / ".github/workflows/promptforge.yml").read_text())
+    scripts = [step["run"] for step in workflow["jobs"]["prompts"]["steps"] if "pip" in step.get("run", "")]
+    assert len(scripts) == 1
+    return workflow["env"]["PROMPTFORGE_SOURCE"], scripts[0]
+
+
+def test_the_workflow_installs_from_where_this_came_from(tmp_path, monkeypatch):
+    """Where pip noted a repository, the workflow takes the same commit of it."""
+    source = "git+https://git.example/mara/promptforge@1f0c5a"
+    monkeypatch.setattr("promptforge.workbench.scaffold.installed_from", lambda: source)
+    made = scaffold(tmp_path)
+    assert (_installs(tmp_path)[0], made.open) == (source, False)
+    assert "FILL IN" not in (tmp_path / ".github/workflows/promptforge.yml").read_text()
+
+
+@pytest.mark.parametrize("source", ["", "promptforge", "promptforge~=0.1", "promptforge[hf]"])
+def test_the_workflow_never_installs_the_bare_name(tmp_path, monkeypatch, source):
+    """Where nothing was noted, the job fails and says why: on the public index the name is another project's."""
+    monkeypatch.setattr("promptforge.workbench.scaffold.installed_from", lambda: "")
+    made = scaffold(tmp_path)
+    noted, script = _installs(tmp_path)
+    assert (noted, made.open) == ("", True)
+    environ = {**os.environ, "PROMPTFORGE_SOURCE": source}
+    done = subprocess.run(["bash", "-e", "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == (
+        "::error::say in PROMPTFORGE_SOURCE of this workflow where promptforge is installed from: "
+        "its name on the public package index belongs to another project\n"
+    )
+
+
+def test_the_workflow_installs_what_it_was_told(tmp_path):
+    """A source that is filled in goes to pip as it is."""
+    scaffold(tmp_path / "house")
+    pip = tmp_path / "pip"
+    pip.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    pip.chmod(0o755)
+    source = "git+https://git.example/mara/promptforge@1f0c5a"
+    environ = {**os.environ, "PROMPTFORGE_SOURCE": source, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    script = _installs(tmp_path / "house")[1]
+    done = subprocess.run(["bash", "-e", "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"install\n{source}\n")
+
+
+def test_init_says_what_must_be_filled_in(tmp_path, monkeypatch):
+    """What CI still needs is said once, where it is needed."""
+    said = "before CI can run: say in .github/workflows/promptforge.yml where it installs promptforge from"
+    for source, number in (("", 1), ("git+https://git.example/mara/promptforge@1f0c5a", 0)):
+        monkeypatch.setattr("promptforge.workbench.scaffold.installed_from", lambda source=source: source)
+        made = scaffold(tmp_path / str(number))
+        assert scaffold_text(made, Painter(colour=False, room=100)).count(said) == number
+
+
+def test_nothing_advises_to_install_the_bare_name():
+    """No file that we write or show installs `promptforge` by a name that is another project's."""
+    places = [p for folder in ("src", "docs") for p in (REPOSITORY / folder).rglob("*") if p.suffix != ".pyc"]
+    texts = [p for p in (*places, REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md") if p.is_file()]
+    installs = re.compile(r"pip install ['\"]?promptforge(?!-)")
+    assert [str(p) for p in texts if installs.search(p.read_text(errors="replace"))] == []
 
 
 def test_hooks_for_other_repositories():

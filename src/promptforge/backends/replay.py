@@ -127,7 +127,12 @@ class Replay:
         exchanges = [takes[0] for takes in self._takes.values()]
         why = _nearest(_request_data(request), exchanges)
         message = f"'{self._file}' holds no such exchange: {why}"
-        return BackendError("not_recorded", message, hint=f"record it: promptforge bench --record {self._file}")
+        return BackendError("not_recorded", message, hint=_again(self._file))
+
+
+def _again(file: str) -> str:
+    """How to record what a file lacks: a replay itself has nothing to record."""
+    return f"give the model its own backend again, then: promptforge bench --record {file} (known answers go in, too)"
 
 
 def _read(path: Path, name: str) -> str:
@@ -253,6 +258,9 @@ class Recording:
         self._path = path
         self._sent: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self.path = path
+        self.recorded = self.taken_over = 0
+        """Exchanges that were written, and how many of these were known before."""
         self.name = backend.name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -286,6 +294,11 @@ class Recording:
         self._keep(request, {"answer": asdict(answer)})
         return answer
 
+    def take_over(self, request: Request, answer: Answer) -> None:
+        """Record what an earlier session asked. Raises WriteError when it cannot be recorded."""
+        self._keep(request, {"answer": asdict(answer)})
+        self.taken_over += 1
+
     def close(self) -> None:
         """Give back what the backend holds."""
         self._backend.close()
@@ -310,6 +323,7 @@ class Recording:
             except OSError as problem:
                 raise _not_written(self._path, problem) from problem
             self._sent[key] += 1
+            self.recorded += 1
 
     def _append(self, content: bytes) -> None:
         """In one write, which no other process can come between."""

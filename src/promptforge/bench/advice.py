@@ -20,8 +20,10 @@ Strategy = Literal["cloud", "strong", "moderate", "weak", ""]
 _PLANS = {
     "strong": "the prompt alone carries it: no training",
     "moderate": "a balanced LoRA, beside the enriched prompt",
-    "weak": "a full LoRA with persona and domain, beside the enriched prompt",
+    "weak": "try a better model first; else a full LoRA with persona and domain, beside the enriched prompt",
 }
+_FEWEST = 30
+"""Cases below which nobody is advised to train: so few tell what a model does with these, and little of the house."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +85,22 @@ def advise(model: str, tier: str, figures: Figures | None, trained: Sequence[Tra
 
 def _judged(level: Level, notes: tuple[str, ...]) -> Advice:
     may_be = _may_be(level)
-    score = f"enriched {_interval(level)} on {_count(level.cases, 'case')}"
+    digits = _digits(level)
+    score = f"enriched {_interval(level, digits)} on {_count(level.cases, 'case')}"
+    if may_be in (("weak",), ("moderate",)) and level.cases < _FEWEST:
+        return Advice(
+            strategy="",
+            sentence=f"Not enough to say: {score} looks {may_be[0]}, and so few are no ground for a training.",
+            may_be=may_be,
+            settle=f"{_FEWEST - level.cases} more cases; or try a better model, which is the cheaper try",
+            notes=notes,
+        )
     if len(may_be) == 1:
         (word,) = may_be
         where = {
-            "strong": f"above {STRONG:.2f}",
-            "moderate": f"between {WEAK:.2f} and {STRONG:.2f}",
-            "weak": f"below {WEAK:.2f}",
+            "strong": f"above {STRONG:.{digits}f}",
+            "moderate": f"between {WEAK:.{digits}f} and {STRONG:.{digits}f}",
+            "weak": f"below {WEAK:.{digits}f}",
         }[word]
         return Advice(strategy=word, sentence=f"{word}: {_PLANS[word]}; {score} is {where}", notes=notes)
     words = " or ".join(may_be)
@@ -155,8 +166,18 @@ def _moved(effect: Effect) -> str:
     return f"{moved}, {p_words(effect.p)}, {_count(effect.cases, 'paired case')}"
 
 
-def _interval(level: Level) -> str:
-    return f"{level.value:.3f} (95 % interval {level.low:.2f} to {level.high:.2f})"
+def _digits(level: Level) -> int:
+    """So many digits that no end of the interval reads as if it were a limit."""
+    for digits in range(2, 7):
+        if not {f"{end:.{digits}f}" for end in (level.low, level.high)} & {
+            f"{one:.{digits}f}" for one in (STRONG, WEAK)
+        }:
+            return digits
+    return 7
+
+
+def _interval(level: Level, digits: int) -> str:
+    return f"{level.value:.3f} (95 % interval {level.low:.{digits}f} to {level.high:.{digits}f})"
 
 
 def _count(number: int, word: str) -> str:

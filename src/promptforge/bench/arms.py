@@ -1,18 +1,31 @@
-"""One arm of a run: its replies by case and agent, and what it scored."""
+"""What a run asked, and what its arms scored: the replies of one by case and agent."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from promptforge.bench.cases import TIERS
 from promptforge.bench.levels import Mark, category_levels, overall_level
 from promptforge.bench.results import Arm, ArmScores, CaseRecord, CaseScore, Reply, Run
 
-__all__ = ["FULL", "Side", "arm_scores", "order_of"]
+__all__ = [
+    "FULL",
+    "NOT_SENT",
+    "Account",
+    "Reason",
+    "Side",
+    "account",
+    "arm_scores",
+    "asked_anew",
+    "by_reason",
+    "order_of",
+]
 
 FULL = 1 - 1e-9
 """From here on a score is the full one, whatever a mean of floats makes of it."""
+NOT_SENT = "not sent: "
+"""How the reason begins of what was not sent because of what befell another request."""
 _SAID = ("answered", "truncated")
 _T = TypeVar("_T")
 
@@ -28,6 +41,91 @@ def arm_scores(run: Run, arm: Arm) -> ArmScores:
         if agents := [agent for agent in record.agents if agent not in barred]:
             _add(found, record, side, agents)
     return _summed(found, side)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The requests of a run. What several arms send alike is one request, and each of them has its answer."""
+
+    replies: int
+    """Places that an answer is for: arm, case, agent, repeat; not those that clearance bars."""
+    requests: int
+    """Without those that are the same."""
+    inherited: int
+    """Answered by earlier runs."""
+    from_runs: Mapping[str, int]
+    """These runs, and how many answers of each."""
+    asked: int
+    """Sent by this run, once or several times."""
+    answered: int
+    """Of these."""
+    not_sent: int
+    barred: int
+    """Places that clearance bars."""
+    spent_usd: float | None
+    """By this run; None where no answer of it has a price."""
+    unpriced: int
+    """Answers of this run without a price."""
+
+    @property
+    def shared(self) -> int:
+        """Places whose answer was made for another one."""
+        return self.replies - self.requests
+
+
+def account(run: Run) -> Account:
+    """What was asked, what was known, and what was not sent: each request once, however many arms share it."""
+    barred = sum(reply.state == "not_applicable" for reply in run.replies)
+    once = {reply.identity: reply for reply in run.replies if reply.state != "not_applicable"}
+    answered = [reply for reply in once.values() if reply.answer is not None and not reply.inherited]
+    not_sent = sum(reply.answer is None and _never_sent(reply) for reply in once.values())
+    from_runs = Counter(reply.inherited for reply in once.values() if reply.inherited)
+    inherited = from_runs.total()
+    priced = [reply.cost_usd for reply in answered if reply.cost_usd is not None]
+    return Account(
+        replies=len(run.replies) - barred,
+        requests=len(once),
+        inherited=inherited,
+        from_runs=from_runs,
+        asked=len(once) - inherited - not_sent,
+        answered=len(answered),
+        not_sent=not_sent,
+        barred=barred,
+        spent_usd=sum(priced) if priced or not answered else None,
+        unpriced=len(answered) - len(priced),
+    )
+
+
+def _never_sent(reply: Reply) -> bool:
+    return reply.fault == "not_sent" or reply.message.startswith(NOT_SENT)
+
+
+def asked_anew(run: Run) -> bool:
+    """Whether its command asks everything again, answered or not: then the same command goes on from nothing."""
+    return "--fresh" in run.command.split()
+
+
+class Reason(NamedTuple):
+    """Why requests have no answer."""
+
+    why: str
+    requests: list[str]
+    """Of which it is true."""
+    not_sent: list[str]
+    """Not sent because of it."""
+
+
+def by_reason(unanswered: Iterable[tuple[str, str]]) -> list[Reason]:
+    """(request, why) -> the requests of each reason, the most frequent first."""
+    groups: dict[str, list[str]] = {}
+    for request, why in unanswered:
+        groups.setdefault(why, []).append(request)
+    reasons = {why: Reason(why, requests, []) for why, requests in groups.items()}
+    for why in groups:
+        cause = why.removeprefix(NOT_SENT)
+        if cause != why and cause in reasons:
+            reasons[cause].not_sent.extend(reasons.pop(why).requests)
+    return sorted(reasons.values(), key=lambda one: -len(one.requests) - len(one.not_sent))
 
 
 class _Found:
@@ -143,12 +241,23 @@ class Side:
         return any(reply.state == "not_applicable" for reply in self.replies.get((case, agent), ()))
 
     def missing(self, case: str, agents: Sequence[str]) -> Iterator[str]:
-        """What was not answered, `case × agent × arm: why`."""
+        """What was not answered, `case × agent × arm: why`; of several repeats with its number."""
         for agent in agents:
             replies = self.replies.get((case, agent), ())
-            for reply in replies:
-                if reply.state not in _SAID or reply.score is None:
-                    why = reply.message or reply.fault or reply.state.replace("_", " ")
-                    yield f"{case} × {agent} × {self.arm}: {why}"
-            for _ in range(self.run.repeats - len(replies)):
-                yield f"{case} × {agent} × {self.arm}: not asked yet"
+            if len(replies) == self.run.repeats and not any(map(_why_missing, replies)):
+                continue
+            by_repeat = {reply.repeat: reply for reply in replies}
+            for repeat in range(self.run.repeats):
+                why = _why_missing(by_repeat.get(repeat))
+                if why:
+                    number = f" #{repeat + 1}" if self.run.repeats > 1 else ""
+                    yield f"{case} × {agent} × {self.arm}{number}: {why}"
+
+
+def _why_missing(reply: Reply | None) -> str:
+    """Why there is no score, or nothing."""
+    if reply is None:
+        return "not asked yet"
+    if reply.state in _SAID and reply.score is not None:
+        return ""
+    return reply.message or reply.fault or reply.state.replace("_", " ")

@@ -1,9 +1,9 @@
 """Two arms over the same cases: pair them, leave out what cannot be paired, judge the rest (design 5.1, 5.2)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from promptforge.bench.arms import FULL, Side, order_of
+from promptforge.bench.arms import FULL, Side, asked_anew, order_of
 from promptforge.bench.results import Arm, CaseRecord, Comparison, Effect, Flip, Reply, Run, Verdict
 from promptforge.bench.stats import DRAWS, Pair, categories, mcnemar, overall, tiers
 from promptforge.bench.verdicts import found_by_reader, identical, judged, nothing_paired, reader_and_model, withheld
@@ -50,20 +50,28 @@ def compare_pairs(
     after: str,
     *,
     unpaired: Sequence[str] = (),
+    unanswered: Sequence[str] = (),
+    open_categories: Collection[str] = (),
+    instead: Verdict | None = None,
     pass_fail: bool = False,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Comparison:
-    """The same judgement of scores that came from elsewhere: no answers, no states."""
-    whole = overall(pairs, seed=seed, draws=draws) if pairs else None
-    by_category = categories(pairs, seed=seed, draws=draws)
+    """The same judgement of scores that came from elsewhere: no answers, no states.
+
+    `instead` is the verdict where scores are missing; their categories have no row then, and there is no OVERALL.
+    """
+    whole = overall(pairs, seed=seed, draws=draws) if pairs and instead is None else None
+    shown = [pair for pair in pairs if pair.category not in open_categories]
+    by_category = categories(shown, seed=seed, draws=draws)
     moved = [
         Flip(case=pair.case, category=pair.category, before=pair.before, after=pair.after, label="")
         for pair in pairs
         if abs(pair.after - pair.before) > _SAME
     ]
+    moved.sort(key=_largest_first)
     broke = tuple(flip for flip in moved if flip.after < flip.before)
-    exact = _mcnemar(pairs, pass_fail=pass_fail)
+    exact = _mcnemar(pairs, pass_fail=pass_fail) if whole else None
     return Comparison(
         before=before,
         after=after,
@@ -73,10 +81,23 @@ def compare_pairs(
         broke=broke,
         mcnemar=exact,
         unpaired=tuple(unpaired),
-        verdict=nothing_paired(len(unpaired))
-        if whole is None
-        else judged(whole, before, after, categories=by_category, broke=broke, mcnemar=exact),
+        unanswered=tuple(unanswered),
+        verdict=instead or _judged(whole, before, after, by_category, broke, exact, len(unpaired)),
     )
+
+
+def _judged(
+    whole: Effect | None,
+    before: str,
+    after: str,
+    by_category: Mapping[str, Effect],
+    broke: Sequence[Flip],
+    exact: float | None,
+    unpaired: int,
+) -> Verdict:
+    if whole is None:
+        return nothing_paired(unpaired)
+    return judged(whole, before, after, categories=by_category, broke=broke, mcnemar=exact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,8 +241,13 @@ def _flips(joined: _Joined, a: Side, b: Side) -> tuple[tuple[Flip, ...], tuple[F
             flips.append(
                 Flip(case=pair.case, category=pair.category, before=pair.before, after=pair.after, label=label)
             )
-    flips.sort(key=lambda flip: -abs(flip.after - flip.before))
+    flips.sort(key=_largest_first)
     return tuple(f for f in flips if f.after > f.before), tuple(f for f in flips if f.after < f.before)
+
+
+def _largest_first(flip: Flip) -> float:
+    """The largest differences first."""
+    return -abs(flip.after - flip.before)
 
 
 def _label(replies: Iterable[Reply]) -> str:
@@ -254,7 +280,8 @@ def _verdict(
 ) -> Verdict:
     a, b = sides
     if joined.open_requests:
-        return withheld(joined.open_requests, joined.requests)
+        fresh = any(asked_anew(side.run) for side in sides)
+        return withheld(joined.open_requests, joined.requests, fresh=fresh)
     if whole is None:
         return nothing_paired(len(joined.unpaired))
     if a.reader != b.reader:

@@ -1,7 +1,7 @@
 """Two files of scores held against each other: case scores are tested, category scores say what they can bear."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +9,7 @@ from promptforge.bench.compare import compare_pairs
 from promptforge.bench.results import Comparison, Verdict
 from promptforge.bench.scorefiles import Kind, ScoreFile, ScoreRow
 from promptforge.bench.stats import ALPHA, Pair, cases_needed, mcnemar, smallest_detectable
-from promptforge.bench.verdicts import about, p_words, signed
+from promptforge.bench.verdicts import NO_SCORE, about, p_words, signed, withheld_scores
 from promptforge.errors import InputError
 
 __all__ = ["CategoryComparison", "CategoryRow", "compare_scores"]
@@ -56,6 +56,8 @@ class CategoryComparison:
     needed: int | None = None
     """How many cases would show this difference at this discordance."""
     unpaired: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    """Categories without a score in a file: then there is no OVERALL either."""
     notes: tuple[str, ...] = ()
     verdict: Verdict
 
@@ -94,26 +96,82 @@ def _kind(a: ScoreFile, b: ScoreFile, cases: int | None) -> Kind:
 
 def _compare_cases(a: ScoreFile, b: ScoreFile) -> Comparison:
     before, after = ({row.name: row for row in file.rows} for file in (a, b))
-    pairs, unpaired = [], []
+    pairs: list[Pair] = []
+    unpaired: list[str] = []
+    missing: dict[str, list[str]] = {}
+    waiting: set[str] = set()
     for name in dict.fromkeys((*after, *before)):
         one, two = before.get(name), after.get(name)
         if one is None or two is None:
             unpaired.append(f"{name}: only in {(a if two is None else b).file}")
-        elif one.score is None or two.score is None:
-            unpaired.append(f"{name}: no score in {(a if one.score is None else b).file}")
         elif one.category and two.category and one.category != two.category:
             unpaired.append(f"{name}: its category differs")
+        elif one.score is None or two.score is None:
+            missing[name] = _missing((a, one), (b, two))
+            waiting.add(two.category or one.category or _ONLY)
         else:
-            pairs.append(
-                Pair(
-                    case=name,
-                    category=two.category or one.category or _ONLY,
-                    cluster=two.cluster or one.cluster or name,
-                    before=one.score,
-                    after=two.score,
-                )
-            )
-    return compare_pairs(pairs, a.file, b.file, unpaired=unpaired, pass_fail=True)
+            pairs.append(_pair(name, one, one.score, two, two.score))
+    if not pairs and not missing:
+        raise _nothing_common(a, b, unpaired)
+    found = compare_pairs(
+        pairs,
+        a.file,
+        b.file,
+        unpaired=unpaired,
+        unanswered=_in_words(missing),
+        open_categories=waiting,
+        instead=_withheld(missing, len(pairs), "the cases in both files"),
+        pass_fail=True,
+    )
+    return replace(found, verdict=_with_one_sided(found.verdict, unpaired))
+
+
+def _pair(name: str, one: ScoreRow, before: float, two: ScoreRow, after: float) -> Pair:
+    category, cluster = two.category or one.category or _ONLY, two.cluster or one.cluster or name
+    return Pair(case=name, category=category, cluster=cluster, before=before, after=after)
+
+
+def _with_one_sided(verdict: Verdict, unpaired: Sequence[str]) -> Verdict:
+    """The verdict with what may have been left out of a file because nobody answered it."""
+    one_sided = sum(": only in " in text for text in unpaired)
+    if not one_sided or verdict.word == "withheld":
+        return verdict
+    many = "1 case is" if one_sided == 1 else f"{one_sided:,} cases are"
+    said = f"{many} in one file only, and in no number here: where it was asked and not answered, write an empty score"
+    return replace(verdict, reasons=(*verdict.reasons, said))
+
+
+def _missing(*sides: tuple[ScoreFile, ScoreRow]) -> list[str]:
+    """The files in which a case, or a category, has no score."""
+    return [file.file for file, row in sides if row.score is None]
+
+
+def _in_words(missing: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f"{name}: {NO_SCORE}{file}" for name, files in missing.items() for file in files]
+
+
+def _withheld(missing: Mapping[str, Sequence[str]], scored: int, of: str) -> Verdict | None:
+    """No verdict from the survivors: whoever failed on the hard ones would win."""
+    if not missing:
+        return None
+    files = [file for some in missing.values() for file in some]
+    named = " and ".join(dict.fromkeys(files))
+    return withheld_scores(len(files), 2 * (scored + len(missing)), of=of, files=named)
+
+
+def _nothing_common(a: ScoreFile, b: ScoreFile, unpaired: Sequence[str]) -> InputError:
+    what = "case" if a.kind == b.kind == "cases" else "category"
+    if other := [text for text in unpaired if text.endswith("its category differs")]:
+        message = f"{a.file} and {b.file} have no case in common that is of one category in both: {other[0]}"
+        return InputError(message, hint="a case must have the same category in both files")
+    message = f"{a.file} and {b.file} have no scored {what} in common"
+    if a.kind != b.kind:
+        kinds = {file.kind: file.file for file in (a, b)}
+        message += f": {kinds['categories']} holds scores of categories, and {kinds['cases']} of cases"
+        return InputError(message, hint="give the same kind in both, or name the category of every case")
+    plural = "cases" if what == "case" else "categories"
+    first = f"{a.rows[0].name} in {a.file}, {b.rows[0].name} in {b.file}"
+    return InputError(f"{message}: {first}, …", hint=f"the names of the {plural} must be the same in both files")
 
 
 # --- categories -------------------------------------------------------------------------------------------------------
@@ -122,12 +180,13 @@ def _compare_cases(a: ScoreFile, b: ScoreFile) -> Comparison:
 def _compare_categories(a: ScoreFile, b: ScoreFile, cases: int | None, discordance: float) -> CategoryComparison:
     before, after = _by_category(a), _by_category(b)
     rows, unpaired, notes = [], [], []
+    missing: dict[str, list[str]] = {}
     for name in dict.fromkeys((*before, *after)):
         one, two = before.get(name), after.get(name)
         if one is None or two is None:
             unpaired.append(f"{name}: only in {(a if two is None else b).file}")
         elif one.score is None or two.score is None:
-            unpaired.append(f"{name}: no score in {(a if one.score is None else b).file}")
+            missing[name] = _missing((a, one), (b, two))
         else:
             counts = {row.cases for row in (one, two) if row.cases is not None}
             count = min(counts, default=None)
@@ -135,12 +194,15 @@ def _compare_categories(a: ScoreFile, b: ScoreFile, cases: int | None, discordan
                 notes.append(f"{name}: {one.cases} cases before and {two.cases} after; taken as {count}")
             rows.append(CategoryRow(category=name, before=one.score, after=two.score, cases=count))
     if not rows:
-        message = f"{a.file} and {b.file} have no scored category in common"
-        raise InputError(message, hint="the names of the categories must be the same in both")
+        raise _nothing_common(a, b, unpaired)
     rows, total = _counted(rows, cases)
     doubt = cases is None and not (a.sure or b.sure)
     notes += [f"{file.file}: {note}" for file in (a, b) for note in (*file.notes, *_how_read(file, doubt=doubt))]
-    return _weighed(a.file, b.file, rows, total, discordance, unpaired, notes)
+    found = _weighed(a.file, b.file, rows, total, discordance, unpaired, notes)
+    instead = _withheld(missing, len(rows), "the categories in both files")
+    if instead is None:
+        return found
+    return replace(found, unanswered=tuple(_in_words(missing)), verdict=instead, least_p=None, most_p=None, needed=None)
 
 
 def _by_category(file: ScoreFile) -> dict[str, ScoreRow]:

@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from promptforge.bench.arms import account, by_reason
 from promptforge.bench.report.data import LABELS, Findings, findings, reading
 from promptforge.bench.report.figures import interval, money, p_value, plural, score, seconds
 from promptforge.bench.report.tables import models_shown
@@ -23,6 +24,7 @@ _VERSION = 1
 _COMMENT_LIMIT = 60_000
 """Characters of a comment: GitHub refuses more than 65,536."""
 _LIST_LIMIT = 30
+_NAMED = 3
 _NAMES = frozenset(["agent", "agents", "arm", "category", "fault", "identity", "label", "state", "tier", "variant"])
 """Keys whose values are words of the program or names that the user gave to no fact."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -163,13 +165,25 @@ def _notes(found: Findings) -> list[str]:
 def _missing(found: Findings) -> list[str]:
     if not found.unanswered:
         return []
-    lines = [
-        f"- {_code(found.say(reply.case))} × {_escaped(reply.agent)} × {_escaped(found.name(reply.arm))}: "
-        f"{_escaped(found.say(reply.message or reply.fault or reply.state))}"
-        for reply in found.unanswered
-    ]
-    title = f"### ⛔ {plural(len(found.unanswered), 'request')} not answered"
+    once = {reply.identity: reply for reply in found.unanswered}
+    lines = []
+    for why, requests, not_sent in by_reason((id_, r.message or r.fault or r.state) for id_, r in once.items()):
+        lines.append(f"- {len(requests):,} × {_escaped(found.say(why))}: {_few(found, once, requests)}")
+        if not_sent:
+            lines.append(f"- {len(not_sent):,} × not sent because of that: {_few(found, once, not_sent)}")
+    title = f"### ⛔ {plural(len(once), 'request')} not answered"
     return [f"{title}\n\nNone of them is scored as zero.\n\n{_listed(lines)}"]
+
+
+def _few(found: Findings, replies: Mapping[str, Reply], identities: Sequence[str]) -> str:
+    """The first of the requests, by case, agent and arm."""
+    names = []
+    for reply in (replies[identity] for identity in identities[:_NAMED]):
+        number = f" #{reply.repeat + 1}" if found.run.repeats > 1 else ""
+        place = f"{_escaped(reply.agent)} × {_escaped(found.name(reply.arm))}{number}"
+        names.append(f"{_code(found.say(reply.case))} × {place}")
+    more = f" and {len(identities) - _NAMED:,} more" if len(identities) > _NAMED else ""
+    return ", ".join(names) + more
 
 
 def _compared(found: Findings, comparison: Comparison, *, named: bool) -> list[str]:
@@ -249,13 +263,18 @@ def _single(found: Findings) -> list[str]:
 
 def _bill(found: Findings) -> str:
     """What was asked, what was taken over, and what it cost."""
-    spent = found.spent.values()
-    asked = sum(s.requests - s.inherited for s in spent)
-    inherited = sum(s.inherited for s in spent)
-    known = [s.spent_usd for s in spent if s.spent_usd is not None]
+    all_in_all = account(found.run)
+    parts = [f"Asked {plural(all_in_all.asked, 'request')}"]
+    if all_in_all.answered != all_in_all.asked:
+        parts.append(f"answered {all_in_all.answered:,}")
+    parts.append(f"took over {all_in_all.inherited:,}")
+    if all_in_all.shared:
+        parts.append(f"{all_in_all.shared:,} more answered by the same requests")
     times = " → ".join(f"{found.name(arm)} {seconds(s.latency_s[0])}" for arm, s in found.spent.items())
-    price = money(sum(known)) if known else "no price known"
-    return f"Asked {plural(asked, 'request')}, took over {inherited:,}; {price}; median latency {_escaped(times)}."
+    spent = all_in_all.spent_usd
+    least = "at least " if spent is not None and all_in_all.unpriced else ""
+    price = "no price known" if spent is None else f"{least}{money(spent)}"
+    return f"{', '.join(parts)}; {price}; median latency {_escaped(times)}."
 
 
 def _listed(lines: Sequence[str]) -> str:

@@ -6,15 +6,28 @@ order, for judges prefer a place; only a winner in both orders has won. Judges p
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from promptforge.backends.base import Answer, Request
 from promptforge.bench.cases import Case
 from promptforge.bench.reading import strip_reasoning
+from promptforge.bench.results import Judgement
+from promptforge.bench.texts import filled_in
 from promptforge.files import digest_of
 
-__all__ = ["FAMILIES", "Settled", "Verdict", "asked_of", "family_of", "read", "request_for", "said_by", "settle"]
+__all__ = [
+    "FAMILIES",
+    "Settled",
+    "Verdict",
+    "asked_of",
+    "by_order",
+    "family_of",
+    "read",
+    "request_for",
+    "said_by",
+    "settle",
+]
 
 # ---- Families --------------------------------------------------------------------------------------------------------
 
@@ -72,6 +85,8 @@ def family_of(name: str, model: str = "", backend: str = "") -> frozenset[str]:
 
 # ---- The request -----------------------------------------------------------------------------------------------------
 
+_MOST_TURNED = 0.2
+"""Where the order decides more, the rubric does not say what is better."""
 _MOST = 20_000
 """Characters of an answer that a judge reads."""
 _SYSTEM = """\
@@ -119,8 +134,7 @@ def asked_of(case: Case) -> str:
     """What was asked, all turns of it, runtime names filled in."""
     turns = []
     for role, text in case.messages:
-        for name, value in case.vars.items():
-            text = text.replace(f"{{{{ {name} }}}}", value)
+        text = filled_in(text, case.vars)
         turns.append(text if len(case.messages) == 1 else f"{role}: {text}")
     return "\n\n".join(turns)
 
@@ -151,6 +165,16 @@ def read(answer: Answer, request: Request) -> Verdict | None:
         return None
     found = re.fullmatch(rf"VERDICT {re.escape(code)}: (A|B|TIE)\.?", lines[1])
     return Verdict(found[1], lines[0].removeprefix("WHY:").strip()) if found else None  # type: ignore[arg-type]
+
+
+def by_order(judgements: Iterable[Judgement]) -> list[str]:
+    """How often the order of the answers decided, and what that says of the rubric; nothing where nobody judged."""
+    found = [one for one in judgements if one.winner]
+    turned = sum(not one.consistent for one in found)
+    lines = [f"the order of the answers decided {turned} of {len(found)} ({turned / len(found):.0%})"] if found else []
+    if turned > _MOST_TURNED * len(found):
+        lines.append("that is more than a fifth: the rubric is too vague for this judge; say in it what counts")
+    return lines
 
 
 class Settled(NamedTuple):

@@ -19,6 +19,11 @@ class Pace:
         self._changed = threading.Condition()
 
     @property
+    def most(self) -> int:
+        """How many may ever be in flight."""
+        return self._most
+
+    @property
     def limit(self) -> int:
         """How many may be in flight now."""
         return int(self._limit)

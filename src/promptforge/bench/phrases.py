@@ -12,12 +12,15 @@ __all__ = [
     "DOUBT",
     "GIVES",
     "GUESSES",
+    "HEDGED",
+    "HEDGE_ALONE",
     "IT_IS",
     "KNOWS_NOT",
     "LACKS",
     "LETS_PASS",
     "NEGATION",
     "NO",
+    "NO_GUESS",
     "OTHER_TONGUES",
     "PRINCIPLE",
     "REASON",
@@ -254,6 +257,8 @@ UNSURE = _any(
     r"|no data)\b",
     r"\bnot that i know\b|\bunknown to me\b|\bi have no (?:way of knowing|knowledge|clue)\b|\bbeyond what i know\b",
     r"\b(?:haven't|have not|have never|never) (?:been told|heard of)\b|\bi know (?:of )?(?:no|nothing)\b",
+    r"n(?:o|')t\b[^.!?]{0,60}\b(?:anything|anyone|anybody|any \w+) (?:that |which )?"
+    r"i(?:'m| am)? (?:know|have|aware|(?:can|could) (?:see|find))\b",
     r"\bnothing .{0,60}\bi (?:know|have|can see)\b|n(?:o|')t (?:something|anything|one) (?:that )?i (?:have|know"
     r"|can find)\b",
 )
@@ -274,6 +279,38 @@ GUESSES = re.compile(
     r"|commonly"
     r"|vermutlich|wahrscheinlich|probablement|sans doute)\b"
 )
+_HEDGE = (
+    r"(?:perhaps|maybe|possibly|probably|presumably|conceivably|(?:most |very |quite |more )?likely"
+    r"|vielleicht|möglicherweise|vermutlich|wahrscheinlich|peut-être|probablement|sans doute)"
+)
+_IT = r"(?:it|that|this|he|she|they)"
+_BE = r"(?:'s| is| was| are|'re| has| uses| runs)"
+HEDGED = re.compile(
+    r"(?:(?:but|and|so|or|well|though|yet|oh|ah|h+m+|if anything|if i had to guess|at a guess)[, ]+)*"
+    rf"(?:(?:{_IT}{_BE} )?{_HEDGE}\b"
+    r"|(?:and )?(?:my|one|a|the)(?: \w+)? (?:guess|suspicion|hunch|bet)(?:es)?(?:'s| is| are| would be| was)\b"
+    r"|i(?:'d| would|'ll| will|'m going to| could| can|)(?: only| just)? "
+    r"(?:guess|bet|suspect|imagine|suppose|assume|reckon|say)\b"
+    rf"|(?:{_IT} )?(?:could|might|may|must|should|would)(?: well| also| just| possibly)? be\b"
+    rf"|(?:could|might|may) {_IT} be\b"
+    rf"|(?:{_IT} )?(?:sounds?|looks?|seems?|feels?) (?:like|to be)\b"
+    r"|try (?=(?:port )?[:#]?\d)"
+    r")(?P<what>.*)"
+)
+"""A clause that guesses, and at what."""
+HEDGE_ALONE = re.compile(rf"{_HEDGE}[.!?]*")
+NO_GUESS = re.compile(
+    rf"^(?:that |{_IT}(?:{_BE})? |if |{_HEDGE} )*(?:[.!?]*$"
+    r"|(?:not|no|nothing|nobody|none|never|neither|un\w+|without|only|kein\w*|nicht|pas|rien)\b"
+    r"|(?:i|we|you|one|someone|somebody|anyone|another|others)\b"
+    r"|(?:ask|look|check|see|search|consult|have|inspect|scan|open|read|start|compare|run|frag\w*|schau\w*|demande\w*)\b"
+    r"|(?:worth|good|best|better|wise|useful|helpful|possible|easier|safer|necessary|time|sure|certain|wrong|right)\b"
+    r"|(?:new|old|gone|off|offline|asleep|private|free|missing|misspelt|mislabel\w+|outdated|out of|elsewhere|somewhere"
+    r"|made up|written|noted|recorded|listed|documented|(?:an? )?(?:typo|mistake|misunderstanding|error|invention|guess"
+    r"|gap|lie))\b)"
+    r"|\b(?:knows?|does|can (?:say|tell|help|look|check)|could (?:say|tell|help)|(?:will|would) know|weiss|weiß|sait)\b"
+)
+"""What looks like a guess and is none: advice where to look, and why it is not there."""
 TURNS = re.compile(r"\b(?:but|however|though|although|still|yet|nevertheless|aber|jedoch|mais)\b")
 IT_IS = re.compile(
     r"\b(?:it|that|this|he|she|they|the \w+)(?:'s| is| are| runs?| uses?| listens?| lives?| answers?| has| sits"

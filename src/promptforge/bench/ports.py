@@ -7,7 +7,7 @@ whole answer; in a list or a table of ports. Any other number is only a number.
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["asks_for_port", "is_bare", "ports_among"]
+__all__ = ["COUNTED", "asks_for_port", "is_bare", "ports_among"]
 
 Number = tuple[int | float | str, int, int]
 """Value, start, end."""
@@ -37,7 +37,7 @@ def ports_among(text: str, numbers: Sequence[Number]) -> Iterator[tuple[int, int
                     until, plural = part[2], True
             continue
         word = _WORD.search(text[max(0, start - _NEAR) : start]) if spoken else None
-        listed = until >= 0 and _BETWEEN.fullmatch(text[until:start]) and not _COUNTED.match(text, end)
+        listed = until >= 0 and _BETWEEN.fullmatch(text[until:start]) and not COUNTED.match(text, end)
         if word and not _COUNT_OF.search(text[max(0, start - _NEAR) : start]):
             plural = bool(word["many"])
             parts = list(_unjoined(text, start, end)) if plural and _bare_list(text, start, end) else []
@@ -98,12 +98,13 @@ _BETWEEN = re.compile(
     (?:\s*[,;/&+–—-]\s*|\s+)(?:(?:and|or|und|oder|et|ou|to|through|bis|not)\s+)?(?:(?:also|then|the|not)\s+)?["'`*(\[]*""",
     re.IGNORECASE | re.VERBOSE,
 )
-_COUNTED = re.compile(
+COUNTED = re.compile(
     r"\s*(?:%|°|(?:ms|s|secs?|seconds?|min|minutes?|hours?|days?|weeks?|months?|years?|times?|others?|more|further"
     r"|hosts?|devices?|services?|machines?|entries|rows?|lines?|people|rooms?|kb|mb|gb|tb|percent|degrees?"
     r"|euros?)\b)",
     re.IGNORECASE,
 )
+"""What follows a number that counts something: such a number is no port."""
 
 
 def _bare_list(text: str, start: int, end: int) -> bool:

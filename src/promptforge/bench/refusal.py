@@ -105,7 +105,9 @@ def abstains(text: str, question: str = "") -> bool:
     for number, sentence in enumerate(said[: _FIRST + 1]):
         knows_not = bool(phrases.KNOWS_NOT.search(sentence))
         if knows_not or any(pattern.search(sentence) for pattern in _UNKNOWN):
-            return (knows_not or not refuses(text)) and not _answers_all_the_same(said, number, question)
+            if not knows_not and refuses(text):
+                return False
+            return not _guesses(said[number:]) and not _answers_all_the_same(said, number, question)
         if lack := _lack(sentence, question):
             return not refuses(text) and not _states(sentence[lack.end() :], *said[number + 1 :])
         if len(sentence.split()) > 4 and not phrases.LETS_PASS.search(sentence) and not _courteous(sentence):
@@ -159,4 +161,23 @@ def _answers_all_the_same(said: tuple[str, ...], at: int, question: str) -> bool
             return True
         if turn and new and phrases.IT_IS.search(tail):
             return True
+    return False
+
+
+_CLAUSES = re.compile(r"[,;:()]+\s*|\s[-–—]+\s|\s*[–—]\s*|\s(?=(?:but|though|although|however|yet|aber|mais)\b)")
+
+
+def _guesses(said: tuple[str, ...]) -> bool:
+    """Whether a guess follows: `Perhaps 31338?`, `my guess is the object store`, `the printer, maybe`."""
+    for number, sentence in enumerate(said):
+        clauses = [clause.strip() for clause in _CLAUSES.split(sentence) if clause.strip()]
+        for at, clause in enumerate(clauses):
+            if number == 0 and at == 0:
+                continue  # that it does not know
+            if phrases.HEDGE_ALONE.fullmatch(clause):
+                before = clauses[at - 1] if at > (number == 0) else ""
+                if before and not phrases.NEGATION.search(before) and not phrases.NO_GUESS.search(before):
+                    return True
+            elif (guess := phrases.HEDGED.match(clause)) and not phrases.NO_GUESS.search(guess["what"].strip()):
+                return True
     return False

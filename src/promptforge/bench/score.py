@@ -17,7 +17,7 @@ from promptforge.bench.cases import Case, Check
 from promptforge.bench.known import Known, known, nobodys
 from promptforge.bench.language import other_language
 from promptforge.bench.patterns import found
-from promptforge.bench.ports import asks_for_port, is_bare
+from promptforge.bench.ports import COUNTED, asks_for_port, is_bare
 from promptforge.bench.reading import MAX_TEXT, folded, strip_reasoning
 from promptforge.bench.results import Label, Score
 from promptforge.bench.values import Found, equal, identifiers, identity, in_tailnet, literal, mentions, places
@@ -216,7 +216,7 @@ def _first_places(check: Check, text: str, said: _Said) -> list[int | None]:
 
 def _abstain(check: Check, said: _Said) -> _Result:
     if not _abstains(said):
-        return 0.0, "does not say that it does not know"
+        return 0.0, "does not say that it does not know, or guesses all the same"
     return (0.0, f"says so, but makes up: {', '.join(said.made_up)}") if said.made_up else (1.0, "")
 
 
@@ -290,6 +290,38 @@ def _identifiers_of(kind: str, column: str, said: _Said) -> Iterator[tuple[str, 
         if elsewhere and (one.kind, one.value) not in said.known.named.get(column, {}):
             continue  # an address of the other network is no value of this column
         yield _shown(one), said.known.holds(one)
+    if kind == "port":
+        yield from ((_shown(one), said.known.holds(one)) for one in _bare_ports(column, said))
+
+
+_OR = re.compile(
+    r"\s?/\s?|[\s,;.()*`\"'–—-]*(?:(?:or|either|perhaps|maybe|possibly|probably|likely|else|otherwise|no|not|it|is|it's"
+    r"|could|might|may|be|also|then|alternatively|i|think|guess|mean|sorry|wait|actually|rather|oder|vielleicht|ou"
+    r"|peut-être)\b[\s,;.()*`\"'–—-]*)+",
+    re.IGNORECASE,
+)
+_YEARS = range(1900, 2100)
+
+
+def _bare_ports(column: str, said: _Said) -> Iterator[Found]:
+    """The numbers that are given for a port without the word, as in `either 7005 or 7002`.
+
+    One that stands beside another as its alternative, and one of four digits or more that is the port of a fact.
+    """
+    text, found = said.everything, identifiers(said.everything, said.known.domains)
+    ports = {one.start for one in found if one.kind == "port"}
+    numbers = [one for one in found if one.kind == "number" and isinstance(one.value, int) and 1 <= one.value <= 65535]
+    counted = {one.start for one in numbers if COUNTED.match(text, one.end)}
+    pairs = [pair for pair in pairwise(numbers) if _OR.fullmatch(text[pair[0].end : pair[1].start])]
+    beside = {one.start for pair in pairs if pair[1].start not in counted for one in pair}
+    known = said.known.named.get(column, {})
+    for one in numbers:
+        port = one._replace(kind="port")
+        if one.start in ports or one.start in counted or _is_allowed(port, said.allowed):
+            continue
+        large = isinstance(one.value, int) and one.value >= 1000 and one.value not in _YEARS
+        if one.start in beside or (large and (one.kind, one.value) in known):
+            yield port
 
 
 def _names_of(column: str, said: _Said) -> Iterator[tuple[str, bool]]:

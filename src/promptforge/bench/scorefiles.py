@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,10 @@ _MANY = 20
 _NAMES: tuple[tuple[Kind, tuple[str, ...]], ...] = (("cases", ("case", "id")), ("categories", ("category",)))
 _SCORES = ("score", "value", "mean")
 _COUNTS = ("n", "cases", "count")
+_LINE = ""
+"""The key of the number of the line that an entry stands in."""
+_DECIMAL_COMMA = re.compile(r"\d*,\d+")
+_COLUMNS = "the first line names the columns: case,category,score or category,score; then a line for each"
 _SHAPES = "write {category: score}, or [{case: …, category: …, score: …}]; `categories:` or `cases:` on top says which"
 
 
@@ -65,18 +70,25 @@ def read_scores(path: Path, *, kind: Kind | None = None) -> ScoreFile:
     if read is None:
         known = ", ".join(sorted(_READERS))
         raise InputError(f"{file}: not a file of scores by its name", hint=f"scores are read from {known}")
-    data = read(file, _text(path))
-    found, entries = _entries(file, data)
+    text = _text(path)
+    if not text.strip():
+        raise InputError(f"{file}: it is empty", hint=_shapes(file))
+    found, entries = _entries(file, read(file, text))
     if kind and found and kind != found:
         raise InputError(f"{file} holds scores of {found}, not of {kind}", hint="leave the kind out: the file says it")
-    rows = tuple(_row(file, where, name, entry) for where, name, entry in entries)
+    rows = tuple(_row(file, place, name, entry) for place, name, entry in entries)
     if not rows:
-        raise InputError(f"{file}: it holds no scores", hint=_SHAPES)
+        raise InputError(f"{file}: it holds no scores", hint=_shapes(file))
     guess: Kind = "categories" if len(rows) <= _MANY else "cases"
     chosen = kind or found or guess
     rows, notes = _without_overall(rows) if chosen == "categories" else _averaged(rows)
     _unique(file, rows)
     return ScoreFile(file=file, kind=chosen, sure=bool(kind or found), rows=rows, notes=notes)
+
+
+def _shapes(file: str) -> str:
+    """What such a file may hold."""
+    return _COLUMNS if file.lower().endswith(".csv") else _SHAPES
 
 
 def _text(path: Path) -> str:
@@ -101,7 +113,8 @@ def _json(file: str, text: str) -> Any:
 
 
 def _jsonl(file: str, text: str) -> list[Any]:
-    return [_load(file, line, line=at) for at, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(at, _load(file, line, line=at)) for at, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [{**row, _LINE: at} if isinstance(row, dict) else row for at, row in lines]
 
 
 def _load(file: str, text: str, *, line: int) -> Any:
@@ -128,17 +141,28 @@ def _constant(name: str) -> float:
 
 
 def _csv(file: str, text: str) -> list[Any]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+        _header(file, header)
         reader.fieldnames = header
-        rows = [{**row, "": reader.line_num} for row in reader]
+        rows = [{**row, _LINE: reader.line_num} for row in reader]
     except csv.Error as problem:
-        raise InputError(f"{file}: not CSV: {problem}", hint="mend it, or export it again") from problem
-    if not set(header) & {"case", "id", "category"}:
-        message = f"{file}:1: no column 'case', 'id' or 'category' in the header"
-        raise InputError(message, hint="the first line names the columns: case,category,score or category,score")
+        place = f"{file}:{reader.line_num}"
+        raise InputError(f"{place}: not CSV: {problem}", hint="mend it, or export it again") from problem
+    if not rows:
+        raise InputError(f"{file}: it holds no scores", hint=_COLUMNS)
     return rows
+
+
+def _header(file: str, header: Sequence[str]) -> None:
+    if set(header) & {"case", "id", "category"}:
+        return
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            hint = "export it with commas between the columns, and with points in the numbers: 0.5"
+            raise InputError(f"{file}:1: its columns are separated by {name}, not by commas", hint=hint)
+    raise InputError(f"{file}:1: no column 'case', 'id' or 'category' in the header", hint=_COLUMNS)
 
 
 def _yaml(file: str, text: str) -> Any:
@@ -156,7 +180,7 @@ _READERS = {".json": _json, ".jsonl": _jsonl, ".csv": _csv, ".yaml": _yaml, ".ym
 # --- the shapes -------------------------------------------------------------------------------------------------------
 
 Entry = tuple[str, str, Any]
-"""Where it stands in words, its name, and its score or what holds it."""
+"""Where it stands, its name, and its score or what holds it."""
 
 
 def _entries(file: str, data: Any) -> tuple[Kind | None, list[Entry]]:
@@ -166,7 +190,7 @@ def _entries(file: str, data: Any) -> tuple[Kind | None, list[Entry]]:
             if isinstance(data.get(kind), (Mapping, list)):
                 _, entries = _entries(file, data[kind])
                 return kind, entries
-        entries = [(f"'{name}'", str(name), entry) for name, entry in data.items()]
+        entries = [(file, str(name), entry) for name, entry in data.items()]
         held = [entry for entry in data.values() if isinstance(entry, Mapping)]
         if any({"category", "cluster"} & entry.keys() for entry in held):
             return "cases", entries
@@ -182,30 +206,30 @@ def _entries(file: str, data: Any) -> tuple[Kind | None, list[Entry]]:
 
 def _listed(file: str, data: Sequence[Any], key: str) -> Iterator[Entry]:
     for at, entry in enumerate(data, 1):
-        line = entry.get("") if isinstance(entry, Mapping) else None
-        where = f"line {line}" if line else f"entry {at}"
+        line = entry.get(_LINE) if isinstance(entry, Mapping) else None
+        place = f"{file}:{line}" if line else f"{file}: entry {at}"
         name = entry.get(key) if isinstance(entry, Mapping) else None
         if name is None or isinstance(name, (Mapping, list)) or not str(name).strip():
-            raise InputError(f"{file}: {where} has no '{key}'", hint="every entry needs one, or the pairs are lost")
-        yield f"{where} ('{name}')", str(name).strip(), entry
+            raise InputError(f"{place}: no '{key}'", hint="every entry needs one, or the pairs are lost")
+        yield place, str(name).strip(), entry
 
 
-def _row(file: str, where: str, name: str, entry: Any) -> ScoreRow:
+def _row(file: str, place: str, name: str, entry: Any) -> ScoreRow:
     if not isinstance(entry, Mapping):
-        return ScoreRow(name=name, score=_score(file, where, entry))
+        return ScoreRow(name=name, score=_score(file, place, name, entry))
     key = next((key for key in _SCORES if key in entry), None)
     if key is None:
-        raise InputError(f"{file}: {where} has no 'score'", hint="an empty one says that it is missing")
+        raise InputError(f"{place}: '{name}' has no 'score'", hint="an empty one says that it is missing")
     return ScoreRow(
         name=name,
-        score=_score(file, where, entry[key]),
+        score=_score(file, place, name, entry[key]),
         category=str(entry.get("category") or "").strip(),
         cluster=str(entry.get("cluster") or "").strip(),
-        cases=_count(file, where, next((entry[key] for key in _COUNTS if key in entry), None)),
+        cases=_count(place, name, next((entry[key] for key in _COUNTS if key in entry), None)),
     )
 
 
-def _score(file: str, where: str, value: Any) -> float | None:
+def _score(file: str, place: str, name: str, value: Any) -> float | None:
     if value is None or value == "":
         return None
     try:
@@ -213,19 +237,22 @@ def _score(file: str, where: str, value: Any) -> float | None:
     except (ValueError, OverflowError):
         score = math.nan
     if math.isnan(score):
-        raise InputError(f"{file}: the score of {where} is no number: {str(value)[:40]!r}", hint=_SHAPES)
+        if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+            hint = "write it with a point: 0.5"
+            raise InputError(f"{place}: the score of '{name}' has a decimal comma: {value.strip()!r}", hint=hint)
+        raise InputError(f"{place}: the score of '{name}' is no number: {str(value)[:40]!r}", hint=_shapes(file))
     if not 0 <= score <= 1:
         hint = "scores are shares: divide percentages by 100"
-        raise InputError(f"{file}: the score of {where} is {score:g}, not between 0 and 1", hint=hint)
+        raise InputError(f"{place}: the score of '{name}' is {score:g}, not between 0 and 1", hint=hint)
     return score
 
 
-def _count(file: str, where: str, value: Any) -> int | None:
+def _count(place: str, name: str, value: Any) -> int | None:
     if value is None or value == "":
         return None
     if not isinstance(value, bool) and str(value).isascii() and str(value).isdigit() and int(value) > 0:
         return int(value)
-    raise InputError(f"{file}: the number of cases of {where} is {value!r}", hint="write a whole number above 0")
+    raise InputError(f"{place}: the number of cases of '{name}' is {value!r}", hint="write a whole number above 0")
 
 
 def _without_overall(rows: tuple[ScoreRow, ...]) -> tuple[tuple[ScoreRow, ...], tuple[str, ...]]:

@@ -1,15 +1,17 @@
 """A comparison in words: what is shown, why, and what would settle the rest."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from promptforge.bench.results import Effect, Flip, Verdict
 from promptforge.bench.stats import ALPHA, cases_needed, fewest
 
 __all__ = [
+    "NO_SCORE",
     "NO_SMALLER",
     "about",
+    "digits_of",
     "found_by_reader",
     "identical",
     "judged",
@@ -17,16 +19,22 @@ __all__ = [
     "p_words",
     "reader_and_model",
     "signed",
+    "spread",
     "withheld",
+    "withheld_scores",
 ]
 
 NO_SMALLER = "shown; at this discordance no smaller one could be"
 """Of a difference that is shown although none could be expected to be at 80 % power."""
+NO_SCORE = "no score in "
+"""How the reason begins of a case, or a category, of which a file of scores has the name alone."""
 _TIE = 0.005
 """A difference that rounds to 0.00: how many cases would show just this one is of no interest."""
+_MISSING = "a missing score is never a zero, and leaving it out would favour whoever failed"
 _WORTH = 0.05
 """A difference worth looking for, where there is a tie."""
 _MANY = 3
+_MOST_DIGITS = 6
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -39,6 +47,22 @@ def signed(value: float, digits: int = 3) -> str:
     if not any(digit in text for digit in "123456789"):
         return text
     return ("+" if value > 0 else "−") + text
+
+
+def spread(low: float, high: float, digits: int = 2) -> str:
+    """An interval of differences, with more digits where a bound that is not 0 would be rounded to it.
+
+    >>> spread(-0.1, 0.25), spread(0.0031, 0.0521), spread(0.0, 0.25)
+    ('−0.10 to +0.25', '+0.003 to +0.052', '0.00 to +0.25')
+    """
+    digits = digits_of((low, high), digits)
+    return f"{signed(low, digits)} to {signed(high, digits)}"
+
+
+def digits_of(bounds: Iterable[float], least: int) -> int:
+    """How many digits tell these bounds from 0, as far as six of them do."""
+    small = min((size for bound in bounds if round(size := abs(bound), _MOST_DIGITS)), default=1.0)
+    return next(digits for digits in range(least, _MOST_DIGITS + 1) if round(small, digits))
 
 
 def p_words(p: float) -> str:
@@ -62,14 +86,25 @@ def about(count: int) -> str:
     return f"about {-(-count // step) * step:,}"
 
 
-def withheld(unanswered: int, requests: int) -> Verdict:
-    """Requests that count are unanswered: there is no overall difference yet."""
+def withheld(unanswered: int, requests: int, *, fresh: bool = False) -> Verdict:
+    """Requests that count are unanswered: there is no overall difference yet. `fresh`: the run asked all anew."""
     return Verdict(
         word="withheld",
         sentence=f"No overall difference yet: {unanswered} of {_count(requests, 'request')} "
         f"{'is' if unanswered == 1 else 'are'} unanswered.",
-        reasons=("a missing score is never a zero, and leaving it out would favour whoever failed",),
-        next_step="run the same bench again: only what is unanswered is sent",
+        reasons=(_MISSING,),
+        next_step=f"run the same bench again{', without --fresh' if fresh else ''}: only what is unanswered is sent",
+    )
+
+
+def withheld_scores(missing: int, scores: int, *, of: str, files: str) -> Verdict:
+    """The same of files of scores: `of` is what has the scores, `files` where they are missing."""
+    return Verdict(
+        word="withheld",
+        sentence=f"No overall difference yet: {missing:,} of {_count(scores, 'score')} of {of} "
+        f"{'is' if missing == 1 else 'are'} missing.",
+        reasons=(_MISSING,),
+        next_step=f"complete {files}",
     )
 
 
@@ -87,6 +122,7 @@ def nothing_paired(unpaired: int) -> Verdict:
 def identical(answers: int, *, same_requests: bool) -> Verdict:
     """Every answer is the same, word for word: one arm may have been measured twice."""
     how = "and so were the requests" if same_requests else "although the requests differed"
+    all_of_them = "the only answer of each is" if answers == 1 else f"all {answers:,} answers are"
     check = (
         "name two arms that differ"
         if same_requests
@@ -94,7 +130,7 @@ def identical(answers: int, *, same_requests: bool) -> Verdict:
     )
     return Verdict(
         word="identical",
-        sentence=f"The arms are not shown to be different: all {answers:,} answers are the same, word for word.",
+        sentence=f"The arms are not shown to be different: {all_of_them} the same, word for word.",
         reasons=(f"the answers are the same, {how}",),
         next_step=check,
     )
@@ -135,7 +171,7 @@ def judged(
         return Verdict(
             word="not shown", sentence=same, reasons=tuple(_evidence(effect, None)), next_step=_next_step(effect, ())
         )
-    interval = f"95 % interval {signed(effect.low, 2)} to {signed(effect.high, 2)}, {p_words(effect.p)}"
+    interval = f"95 % interval {spread(effect.low, effect.high)}, {p_words(effect.p)}"
     word: Literal["better", "worse", "not shown"] = "not shown"
     if effect.shown:
         word = "better" if effect.estimate > 0 else "worse"

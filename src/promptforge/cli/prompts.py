@@ -16,18 +16,28 @@ if TYPE_CHECKING:
     from promptforge.bench.worth import Worth
     from promptforge.compiler.build import Build
     from promptforge.console.terminal import Painter
+    from promptforge.source import Code
     from promptforge.workbench.check import Checked
     from promptforge.workbench.forge import Report
     from promptforge.workbench.fresh import Seen, Shown
     from promptforge.workbench.impact import Impact
 
-__all__ = ["build", "check", "diff", "explain"]
+__all__ = ["build", "check", "diff", "explain", "within_repository"]
+
+_ALL = "all"
 
 
 @click.command()
 @format_option("text", "json", "github", "sarif")
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
-@click.option("--explain", "code", metavar="CODE", help="Show the page of a code: PF302.")
+@click.option(
+    "--explain",
+    "code",
+    metavar="[CODE]",
+    is_flag=False,
+    flag_value=_ALL,
+    help="Show the page of a code: PF302. Without one, list them all.",
+)
 @click.pass_context
 def check(ctx: click.Context, form: str, strict: bool, code: str | None) -> int:
     """Say everything that is wrong in the project's files, at once.
@@ -47,9 +57,9 @@ def check(ctx: click.Context, form: str, strict: bool, code: str | None) -> int:
     if form == "json":
         print_json(show.as_json(found))
     elif form == "sarif":
-        print_json(show.as_sarif(found, _within_repository(root)))
+        print_json(show.as_sarif(found, within_repository(root)))
     elif form == "github":
-        print_text(show.as_github(found, _within_repository(root)))
+        print_text(show.as_github(found, within_repository(root)))
     else:
         paint = painter()
         if found:
@@ -58,7 +68,7 @@ def check(ctx: click.Context, form: str, strict: bool, code: str | None) -> int:
     return 1 if checked.errors else 0
 
 
-def _within_repository(root: Path) -> str:
+def within_repository(root: Path) -> str:
     """The way from the repository's folder, which GitHub's paths start from, to the project's; `house/`, or nothing."""
     for folder in (root, *root.parents):
         if (folder / ".git").exists():
@@ -83,13 +93,26 @@ def _explain_code(code: str, form: str) -> int:
     from promptforge.source import codes
 
     known = codes()
+    if code == _ALL:
+        return _list_codes(known, form)
     if code.upper() not in known:
-        raise UsageError(f"no diagnostic has the code '{code}'", hint="the codes are in docs/reference/codes")
+        raise UsageError(f"no diagnostic has the code '{code}'", hint="list them all: promptforge check --explain")
     found = known[code.upper()]
     if form == "json":
         print_json({"version": 1, **asdict(found)})
     else:
         print_text(code_page(found))
+    return 0
+
+
+def _list_codes(known: Mapping[str, "Code"], form: str) -> int:
+    from promptforge.console.terminal import columns, print_json, print_text
+
+    if form == "json":
+        titles = [{"code": one.code, "severity": one.severity, "title": one.title} for one in known.values()]
+        print_json({"version": 1, "codes": titles})
+    else:
+        print_text(columns([(one.code, one.severity, one.title) for one in known.values()]))
     return 0
 
 
@@ -124,7 +147,7 @@ def build(
 
         return _show_build(*check_locks(root, today=today(), only=agents), form, checking=True)
     report, made = _forge(root, agents, output, seen)
-    if not agents and not (made and made.errors):
+    if not agents and not report.passing and not (made and made.errors):
         _remember(root, report, made, output)
     return _show_build(report, made, form, checking=False)
 
@@ -196,8 +219,9 @@ def _show_build(report: "Report", made: "Build | None", form: str, *, checking: 
         return 1 if failed or report.stale else 0
     if report.diagnostics:
         status(_diagnostics(report, made, painter(sys.stderr)))
-    if failed:
-        status("nothing was written" + ("" if checking else f": {report.output} is as it was"))
+    if made is not None and failed:
+        kept = not checking and (made.tree.root / report.output).exists()
+        status("nothing was written" + (f": {report.output} is as it was" if kept else ""))
         return 1
     print_text(build_text(report, painter(), checking=checking))
     return 1 if report.stale else 0
@@ -233,7 +257,7 @@ def diff(ctx: click.Context, before: str | None, after: str | None, form: str, e
     """
     from promptforge.console.prompts import datasets_lines, diff_json, diff_markdown, diff_text
     from promptforge.console.terminal import painter, print_json, print_text
-    from promptforge.workbench.impact import compare_sides
+    from promptforge.workbench.impact import compare_sides, in_repository
 
     impact = compare_sides(find_project(ctx), before, after, today=today())
     sides = (impact.before, impact.after)
@@ -243,7 +267,7 @@ def diff(ctx: click.Context, before: str | None, after: str | None, form: str, e
         print_text(diff_markdown(impact.diff, sides))
     elif impact.diff.empty:
         print_text(f"nothing changed {f'from {before} to {after}' if after else f'since {_since(impact)}'}")
-        if before is None:
+        if before is None and in_repository(find_project(ctx)):
             print_text("to compare with what git has: promptforge diff HEAD")
         if impact.diff.datasets:
             print_text("\n".join(datasets_lines(impact.diff, painter())))
@@ -275,7 +299,7 @@ def explain(ctx: click.Context, place: str, form: str) -> int:
 
     name, _, wanted = place.partition(":")
     if wanted and not (wanted.isascii() and wanted.isdigit() and len(wanted) < 10):
-        raise UsageError(f"'{wanted}' is not the number of a line", hint=f"promptforge explain {name}:42")
+        raise UsageError(f"'{wanted}' is not the number of a line", hint=f"promptforge explain {name}:1")
     root = find_project(ctx)
     build = compile_project(read_project(root), today=today())
     if build.errors:

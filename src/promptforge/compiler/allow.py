@@ -1,11 +1,11 @@
-"""Allowances: diagnostics that the user has looked at and accepts, on a line or for a file.
+"""What remains of the diagnostics: not what follows from a file that cannot be read, and not what the user accepts.
 
-`# promptforge: allow PF512 reason` at the end of a line, or `ignore: {PF331: [knowledge/lab.yaml]}` in
-promptforge.yaml. An allowance that allows nothing is a warning.
+An allowance is for a line, `# promptforge: allow PF512 reason` at its end, or for a file:
+`ignore: {PF331: [knowledge/lab.yaml]}` in promptforge.yaml. One that allows nothing is a warning.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -32,7 +32,8 @@ class _Allowance:
 def settle(
     diagnostics: Sequence[Diagnostic], loaded: Loaded, config: Config, *, thorough: bool
 ) -> tuple[Diagnostic, ...]:
-    """What remains; with `thorough` also the allowances that allow nothing."""
+    """What remains; with `thorough` also the allowances that allow nothing, where nothing is hidden from them."""
+    diagnostics = [d for d in diagnostics if not _follows(d, loaded.hidden_settings)]
     said: list[Diagnostic] = []
     allowances = [a for a in _on_lines(loaded, said) if _may_allow(a, said)]
     by_line: dict[tuple[str, int, str], list[_Allowance]] = {}
@@ -40,10 +41,30 @@ def settle(
         by_line.setdefault((allowance.span.file, allowance.span.line, allowance.code), []).append(allowance)
     ignores = [a for a in _in_config(loaded, config) if _may_allow(a[0], said)]
     kept = [d for d in diagnostics if not _allowed(d, by_line, ignores)]
-    if thorough:
+    if thorough and not loaded.broken:
         unused = [a for a in (*allowances, *(a for a, _ in ignores)) if not a.used]
         said += [_unused(allowance) for allowance in unused]
     return ordered([*kept, *said])
+
+
+_AFTER: Mapping[str, frozenset[str]] = {
+    "budget": frozenset(["PF413", "PF414"]),
+    "clearance": frozenset(["PF410", "PF501"]),
+    "models": frozenset(["PF305", "PF410", "PF413", "PF414", "PF501"]),
+    "reserve": frozenset(["PF413", "PF414"]),
+    "runtime": frozenset(["PF707"]),
+    "sections": frozenset(["PF410", "PF411", "PF413", "PF501"]),
+}
+"""By key of promptforge.yaml what may only follow from its being unreadable."""
+
+
+def _follows(diagnostic: Diagnostic, hidden: frozenset[str]) -> bool:
+    """Whether it may not be the user's mistake, but only come of settings that could not be read."""
+    if not hidden:
+        return False
+    if diagnostic.code == "PF402":
+        return "runtime" in hidden and diagnostic.message.endswith("is undefined")
+    return any(diagnostic.code in _AFTER.get(name, ()) for name in hidden)
 
 
 def _allowed(
@@ -100,7 +121,7 @@ def _may_allow(allowance: _Allowance, said: list[Diagnostic]) -> bool:
     if allowance.code in known and known[allowance.code].allowable:
         return True
     if allowance.code not in known:
-        message, hint = f"no diagnostic has the code '{allowance.code}'", "the codes are in docs/reference/codes"
+        message, hint = f"no diagnostic has the code '{allowance.code}'", "list them all: promptforge check --explain"
     else:
         message = f"{allowance.code} ({known[allowance.code].title}) cannot be allowed"
         hint = "mend what it says: the project cannot be compiled around it"

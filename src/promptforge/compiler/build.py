@@ -23,7 +23,7 @@ from promptforge.compiler.link import link
 from promptforge.compiler.load import Loaded, Parse, load
 from promptforge.compiler.render import Drafter, Reading
 from promptforge.document import Document
-from promptforge.files import CONFIG, Tree, digest_of
+from promptforge.files import Tree, digest_of
 from promptforge.lock import Texts
 from promptforge.model import Project, Reader
 from promptforge.source import Diagnostic, errors, ordered
@@ -46,7 +46,11 @@ class Build:
     readings: Mapping[str, Reading]
     """The examples (`example:ID`) and templates (`template:NAME`) with references, and what they rested on."""
     tokenizer_files: tuple[Path, ...] = ()
-    """Files outside the project's own that the counts rest on."""
+    """Files outside the project's own that the counts rest on, whether they are there or not."""
+    broken: frozenset[str] = frozenset()
+    """Files of which nothing can be told: they could not be read, or are of a wrong shape."""
+    hidden_settings: frozenset[str] = frozenset()
+    """Keys of promptforge.yaml of which the same holds."""
     texts: Mapping[str, Texts] = field(default_factory=dict)
     """By agent its parts of the files, where they were asked for."""
     _lines: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
@@ -145,9 +149,6 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
     }
     found += [*compiler.found, *(problem for one in made for problem in one.found)]
     found += compiler.drafter.rest() if not only else []
-    if CONFIG in loaded.broken:
-        # Without its models no agent has a clearance: what follows from that is not the user's mistake.
-        found = [d for d in found if d.code not in ("PF410", "PF501")]
     settled = settle(ordered(found), loaded, project.config, thorough=thorough)
     artifact = _artifact(project, entries, compiler, facts)
     return Build(
@@ -158,6 +159,8 @@ def _compile(tree: Tree, today: datetime.date, thorough: bool, only: Sequence[st
         tree=tree,
         tokenizer_files=tuple(path for one in compiler.tokenizers for path in one.files),
         readings=dict(_readings(project, compiler.drafter)),
+        broken=loaded.broken,
+        hidden_settings=loaded.hidden_settings,
         texts={one.entry.name: one.texts for one in made if one.texts},
     )
 

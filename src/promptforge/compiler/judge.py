@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Any
 
 from promptforge.compiler.builtin import BUILTIN
 from promptforge.compiler.forms import check_form, is_randomised
@@ -14,7 +15,7 @@ from promptforge.document import Document, Path
 from promptforge.model import Fact, Project, Table, canonical, written
 from promptforge.source import Diagnostic, Span, did_you_mean
 
-__all__ = ["judge"]
+__all__ = ["judge", "secrets_in_suites"]
 
 
 def judge(
@@ -321,3 +322,68 @@ def _texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _texts(inner, (*path, number))
     elif isinstance(value, str) and path:
         yield path, value
+
+
+# ---- Suites ----------------------------------------------------------------------------------------------------------
+
+_SECRET_CODES = frozenset(["PF510", "PF511", "PF512", "PF513", "PF514", "PF515"])
+_OF_A_SCHEMA = frozenset(["const", "default", "enum", "examples"])
+"""What stands under these is a value of the property above."""
+_NAMING = ("all", "any", "equals", "none", "order")
+
+
+def secrets_in_suites(documents: Iterable[Document]) -> Iterator[Diagnostic]:
+    """The secrets in suites. Orders to a model and markers of a chat are what attacks are made of: they may stand."""
+    for document in _suspects(list(documents)):
+        said = set()
+        for path, name, text in (*_named_texts(document.data, (), ""), *_tool_texts(document.data)):
+            for finding in scan(text, name=name):
+                if finding.code in _SECRET_CODES and (path, finding.code) not in said:
+                    said.add((path, finding.code))
+                    yield _finding(document, path, text, finding)
+        for path, question, value in _answers(document.data):
+            asked = question.rstrip(" ?!.:\n") + ": "
+            for finding in scan(asked + value):
+                if finding.code in _SECRET_CODES and finding.start >= len(asked) and (path, finding.code) not in said:
+                    span = finding._replace(start=finding.start - len(asked), end=finding.end - len(asked))
+                    yield _finding(document, path, value, span)
+
+
+def _named_texts(value: object, path: Path, name: str) -> Iterator[tuple[Path, str, str]]:
+    """Every value as text, with the key that it belongs to."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _named_texts(inner, (*path, key), name if key in _OF_A_SCHEMA else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _named_texts(inner, (*path, number), name)
+    elif value is not None and not isinstance(value, bool):
+        yield path, name, written(value)
+
+
+def _cases(data: object) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
+    """The cases of a suite with what they expect, as far as they have the right shape."""
+    cases = data.get("cases") if isinstance(data, dict) else None
+    for number, case in enumerate(cases if isinstance(cases, list) else ()):
+        if isinstance(case, dict) and isinstance(expect := case.get("expect"), dict):
+            yield ("cases", number), case, expect
+
+
+def _tool_texts(data: object) -> Iterator[tuple[Path, str, str]]:
+    """The arguments of the calls that are wanted: the `code` of the tool `disarm` is a disarm_code."""
+    for at, _, expect in _cases(data):
+        tool = expect.get("tool")
+        if isinstance(tool, dict) and isinstance(tool.get("arguments"), dict):
+            for path, name, text in _named_texts(tool["arguments"], (*at, "expect", "tool", "arguments"), ""):
+                yield path, f"{tool.get('name', '')}_{name}", text
+
+
+def _answers(data: object) -> Iterator[tuple[Path, str, str]]:
+    """Each value that a case names, with its question: a number alone is no PIN, but `the door code?` makes it one."""
+    for at, case, expect in _cases(data):
+        turns = case.get("messages")
+        last = turns[-1] if isinstance(turns, list) and turns and isinstance(turns[-1], dict) else {}
+        question = written(case.get("ask", last.get("content")))
+        for kind in _NAMING:
+            for path, _, value in _named_texts(expect.get(kind), (*at, "expect", kind), ""):
+                yield path, question, value

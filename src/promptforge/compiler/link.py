@@ -78,26 +78,40 @@ def link(
 def _config(document: Document | None, found: list[Diagnostic]) -> Config:
     if document is None:
         return Config(name="")
-    data = document.data
+    data = _usable(document)
     stale = data.get("stale_after")
+    models = {name: _model(name, entry, document, found) for name, entry in data.get("models", {}).items()}
+    judge = data.get("judge")
+    if judge and judge not in models and ("models",) not in {part[:1] for part in document.wrong}:
+        place, hint = document.span(("judge",)), did_you_mean(judge, models) or "add it under models:"
+        found.append(Diagnostic(code="PF305", span=place, message=f"no model '{judge}'", hint=hint))
     return Config(
         name=data.get("name", ""),
         output=data.get("output", "build/agent_prompts.yaml"),
         budget_tokens=data.get("budget"),
         reserve_tokens=data.get("reserve", 1024),
         form=data.get("table", "markdown"),
-        models={name: _model(name, entry, document, found) for name, entry in data.get("models", {}).items()},
+        models=models,
         clearance={"local": "private", "cloud": "internal", **data.get("clearance", {})},
-        runtime=_runtime(document, found),
+        runtime=_runtime(document, data.get("runtime", {}), found),
         stale_after_days=int(stale[:-1]) if stale else None,
         ignore={code: tuple(_many(files)) for code, files in data.get("ignore", {}).items()},
         settings=data,
     )
 
 
-def _runtime(document: Document, found: list[Diagnostic]) -> dict[str, int]:
+def _usable(document: Document) -> dict[str, Any]:
+    """The settings without what is of a wrong shape: one that is wrong does not make the others unknown."""
+    data: dict[str, Any] = {name: value for name, value in document.data.items() if (name,) not in document.wrong}
+    for part in document.wrong:
+        if len(part) > 1 and isinstance(whole := data.get(str(part[0])), dict):
+            data[str(part[0])] = {name: value for name, value in whole.items() if name != part[1]}
+    return data
+
+
+def _runtime(document: Document, runtime: Mapping[str, Any], found: list[Diagnostic]) -> dict[str, int]:
     names = {}
-    for name, about in document.data.get("runtime", {}).items():
+    for name, about in runtime.items():
         if name in RESERVED:
             message, hint = f"a runtime name cannot be '{name}': texts use that name", "choose another name"
             place = document.span(("runtime", name), key=True)
@@ -239,7 +253,7 @@ class _Linker:
         data = document.data
         name = data.get("model")
         model = self.config.models.get(name) if name else None
-        if name and model is None and CONFIG not in self.loaded.broken:
+        if name and model is None and "models" not in self.loaded.hidden_settings:
             place = document.span(("model",))
             self.say("PF305", place, f"no model '{name}'", did_you_mean(name, self.config.models))
         if model and data.get("privacy") == "local" and model.tier == "cloud":
@@ -253,7 +267,7 @@ class _Linker:
         """Those of promptforge.yaml; else persona, every table in file order, and three examples."""
         if self._defaults is None:
             document = self.loaded.config
-            if document is not None and "sections" in document.data:
+            if document is not None and "sections" in document.data and ("sections",) not in document.wrong:
                 self._defaults = self.sections(document, ("sections",), "")
             else:
                 tables = [Section(kind="table", name=name, file=CONFIG) for name in self.tables]
@@ -270,7 +284,8 @@ class _Linker:
             section = self._section(document, (*path, number), places[number], entry, form)
             if section is not None:
                 sections.append(section)
-        if not document.wrong and not any(s.kind == "persona" for s in sections):
+        wrong = any(part[:1] == path for part in document.wrong)
+        if not wrong and not any(s.kind == "persona" for s in sections):
             message, hint = "the persona is not among the sections, so no prompt holds it", "add `- persona`"
             self.say("PF411", document.span(path, key=True), message, hint)
         return tuple(sections)

@@ -11,7 +11,7 @@ from promptforge.document import Path as Steps
 from promptforge.errors import NoProjectError
 from promptforge.files import CONFIG, DEFAULT_FILE_MB, YAML, Problem, Tree, read_file, read_folder
 from promptforge.model import Text
-from promptforge.schema import check_shape
+from promptforge.schema import builtin_schema, check_shape
 from promptforge.source import Diagnostic, Span
 from promptforge.yamlio import parse
 
@@ -38,6 +38,8 @@ class Loaded:
     """Files that could not be read, parsed, or are of a wrong shape."""
     hidden_tables: frozenset[str] = frozenset()
     """Tables that such a file of knowledge seems to hold: what is missing there is not held against others."""
+    hidden_settings: frozenset[str] = frozenset()
+    """Keys of promptforge.yaml of which something could not be read, or that an unknown key may be meant for."""
 
 
 def read_project(root: Path) -> Tree:
@@ -81,13 +83,15 @@ def load(tree: Tree, *, parse: Parse = parse, known: bool = False) -> tuple[Load
         problems, wrong = ((), frozenset()) if kind == "knowledge" or known else check_shape(document, kind)
         found.extend(problems)
         if all(_may_be_left_out(kind, part) for part in wrong):
-            shaped[kind][path] = replace(document, wrong=frozenset(part[:2] for part in wrong)) if wrong else document
+            left_out = frozenset(part[:2] for part in wrong if not _is_further_key(kind, part))
+            shaped[kind][path] = replace(document, wrong=left_out) if left_out else document
     kept = {path for kind in shaped.values() for path in kind}
     unread = {problem.file for problem in tree.problems}
     broken = unread | {path for path in tree.files if _is_document(path)} - kept
     loaded = Loaded(
         broken=frozenset(broken),
         hidden_tables=frozenset(_hidden_tables(tree, broken)),
+        hidden_settings=_hidden_settings(shaped["project"].get(CONFIG), CONFIG in broken),
         config=shaped["project"].get(CONFIG),
         knowledge=shaped["knowledge"],
         agents=shaped["agent"],
@@ -101,6 +105,8 @@ def load(tree: Tree, *, parse: Parse = parse, known: bool = False) -> tuple[Load
 
 def _may_be_left_out(kind: str, part: Steps) -> bool:
     """Whether the rest of a file can be judged without a part of the wrong shape: a section, an example, a key."""
+    if kind == "project":
+        return bool(part)
     if kind == "agent":
         in_section = len(part) > 1 and part[0] == "sections" and isinstance(part[1], int)
         return in_section or (len(part) == 1 and part[0] not in _AGENT_KEYS)
@@ -108,6 +114,27 @@ def _may_be_left_out(kind: str, part: Steps) -> bool:
 
 
 _AGENT_KEYS = frozenset(["name", "role", "model", "privacy", "budget", "table", "persona", "sections"])
+
+
+def _is_further_key(kind: str, part: Steps) -> bool:
+    """Whether it is an unknown key of a model, which does not make the others unknown."""
+    if kind != "project" or len(part) != 3 or part[0] != "models":
+        return False
+    return part[2] not in builtin_schema("project")["properties"]["models"]["additionalProperties"]["properties"]
+
+
+def _hidden_settings(config: Document | None, broken: bool) -> frozenset[str]:
+    """The settings that are wrong, and those that are missing and that an unknown key is like."""
+    if broken:
+        return frozenset(builtin_schema("project")["properties"])
+    wrong = frozenset(str(part[0]) for part in config.wrong) if config else frozenset()
+    if config is None or not wrong:
+        return wrong
+    from difflib import get_close_matches  # only a wrong file needs it
+
+    known = builtin_schema("project")["properties"].keys()
+    missing = sorted(known - config.data.keys())
+    return wrong.union(*(get_close_matches(name, missing, cutoff=0.5) for name in wrong - known))
 
 
 def _is_document(path: str) -> bool:

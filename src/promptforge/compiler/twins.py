@@ -31,7 +31,7 @@ def near_twins(project: Project, loaded: Loaded) -> Iterator[Diagnostic]:
             pairs, count = _pairs(table, column)
             if pairs:
                 shown = ", ".join(f"{a} and {b}" for a, b, _ in pairs)
-                more = f", and {count - len(pairs)} more pairs" if count > len(pairs) else ""
+                more = f", and {more} more pair{'s' * (more > 1)}" if (more := count - len(pairs)) > 0 else ""
                 fact = pairs[0][2]
                 place = loaded.documents[fact.file].span((*fact.path, column))
                 message = f"near twins in {name}.{column}: {shown}{more}"

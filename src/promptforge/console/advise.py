@@ -60,7 +60,8 @@ def _proposal(found: Proposal, paint: Painter) -> Iterator[str]:
     if found.recipe:
         yield f"  {label} {found.recipe} ({found.wanted}): promptforge train {found.recipe}"
     else:
-        yield f"  {label} none of training/ is {found.wanted} for this model; write one:"
+        then = "; write one:" if found.write else ", and none can be made of what the project has"
+        yield f"  {label} none of training/ is {found.wanted} for this model{then}"
     yield from (f"    {name} does not fit: {why}" for name, why in sorted((found.unfit or {}).items()))
     yield from (f"      {line}" for line in found.write.splitlines())
 

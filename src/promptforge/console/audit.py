@@ -71,8 +71,5 @@ def _counted(audit: Audit) -> Iterator[str]:
     if audit.length:
         length = audit.length
         named = "" if length.tokenizer == "estimate" else f"{length.tokenizer}, "
-        counted = length.tokenizer if length.exact else f"{named}an estimate that errs high"
-        yield (
-            f"tokens: half of the rows have {length.median:,} or fewer, the longest {length.longest:,} "
-            f"({counted})"
-        )
+        counted = length.tokenizer if length.exact else f"{named}an estimate, high for large vocabularies"
+        yield (f"tokens: half of the rows have {length.median:,} or fewer, the longest {length.longest:,} ({counted})")

@@ -1,17 +1,17 @@
 """Two arms side by side, as text, JSON and Markdown; and what single arms scored."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from promptforge.bench.comparefiles import CategoryComparison
 from promptforge.bench.results import ArmScores, Comparison, Effect, Flip, Level, Verdict
-from promptforge.bench.verdicts import signed
+from promptforge.bench.verdicts import signed, spread
 from promptforge.console.terminal import Painter, columns, plural
+from promptforge.console.unanswered import unanswered_lines, unanswered_text
 
 __all__ = [
     "arms_json",
     "arms_text",
-    "by_reason",
     "categories_json",
     "categories_markdown",
     "categories_text",
@@ -22,12 +22,6 @@ __all__ = [
 
 _MOST = 10
 """So many cases are named; the rest are counted."""
-_GROUPS, _EXAMPLES = 5, 2
-"""So many reasons for what is unanswered, and so many requests of each."""
-_WIDE = 160
-"""Characters of a line that tells of them."""
-_NOT_SENT = "not sent: "
-"""How the reason begins of what was not sent because of it."""
 _SIDE_BY_SIDE = 3
 """Arms beyond this many stand below each other: a table of more columns fits no terminal."""
 _COLOURS = {"better": "green", "worse": "red", "not shown": "yellow", "identical": "yellow", "withheld": "red"}
@@ -42,8 +36,7 @@ def comparison_text(found: Comparison, paint: Painter) -> str:
     """The verdict first, then what is unanswered, then the numbers."""
     lines = [f"{found.before} → {found.after}", "", *_verdict_text(found.verdict, paint)]
     if found.unanswered:
-        lines += ["", paint(f"unanswered: {plural(len(found.unanswered), 'request')}", "red", "bold")]
-        lines += [paint(text, "red") for text in _grouped(found.unanswered)]
+        lines += ["", *unanswered_text(found.unanswered, paint)]
     rows = [(_cells(name, effect, found.reader), _word(effect, found.reader)) for name, effect in _effects(found)]
     if rows:
         head, *body = columns([_HEAD, *(cells for cells, _ in rows)], right=_RIGHT).split("\n")
@@ -86,7 +79,7 @@ def _cells(name: str, effect: Effect, reader: bool) -> tuple[str, ...]:
         f"{effect.before:.3f}",
         f"{effect.after:.3f}",
         signed(effect.estimate),
-        f"{signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect.differing else "",
+        spread(effect.low, effect.high) if effect.differing else "",
         _p(effect.p) if effect.p_adjusted is None else "",
         "" if effect.p_adjusted is None else _p(effect.p_adjusted),
         _word(effect, reader),
@@ -113,39 +106,6 @@ def _p(p: float) -> str:
 def _flip(flip: Flip) -> tuple[str, ...]:
     label = flip.label.replace("_", " ")
     return flip.case, flip.category, f"{flip.before:.2f} → {flip.after:.2f}", label
-
-
-def by_reason(unanswered: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    """(request, why) -> the requests of each reason, the most frequent first.
-
-    What was not sent because of what befell another request is with it.
-    """
-    groups: dict[str, list[str]] = {}
-    for request, why in unanswered:
-        groups.setdefault(why, []).append(request)
-    for why in [why for why in groups if why.removeprefix(_NOT_SENT) != why and why.removeprefix(_NOT_SENT) in groups]:
-        groups[why.removeprefix(_NOT_SENT)] += groups.pop(why)
-    return sorted(groups.items(), key=lambda group: -len(group[1]))
-
-
-def _grouped(texts: Sequence[str]) -> Iterator[str]:
-    """What is unanswered, by its reason, the most frequent first: a server that is down says the same of all."""
-    requests_and_reasons = (text.partition(": ")[::2] for text in texts)
-    ordered = by_reason(requests_and_reasons)
-    for why, requests in ordered[:_GROUPS]:
-        yield _cut(f"  {len(requests):,} × {why or 'no reason is known'}")
-        yield from (_cut(f"    {request}") for request in requests[:_EXAMPLES])
-        if len(requests) > _EXAMPLES:
-            yield f"    … and {len(requests) - _EXAMPLES:,} more (--format json has all)"
-    if len(ordered) > _GROUPS:
-        left = sum(len(requests) for _, requests in ordered[_GROUPS:])
-        yield f"  … and {left:,} more for other reasons (--format json has all)"
-
-
-def _cut(line: str) -> str:
-    """On one line, and no longer than a terminal bears."""
-    line = line.replace("\r", "").replace("\n", " ")
-    return line if len(line) <= _WIDE else f"{line[: _WIDE - 2]} …"
 
 
 def _few(texts: Sequence[str]) -> list[str]:
@@ -205,8 +165,7 @@ def comparison_markdown(found: Comparison) -> str:
     lines = [f"### promptforge: {_md(found.verdict.sentence)}", f"{_md(found.before)} → {_md(found.after)}", ""]
     lines += _verdict_markdown(found.verdict)
     if found.unanswered:
-        lines += ["", f"**Unanswered: {plural(len(found.unanswered), 'request')}**", ""]
-        lines += [f"- {_md(text)}" for text in _few(found.unanswered)]
+        lines += ["", *_missing_markdown(found.unanswered)]
     rows = [_cells(name, effect, found.reader) for name, effect in _effects(found)]
     if rows:
         lines += ["", _row(("", *_HEAD[1:])), "|---|---:|---:|---:|---:|---|---:|---:|---|", *map(_row, rows)]
@@ -229,6 +188,14 @@ def _verdict_markdown(verdict: Verdict) -> Iterator[str]:
         yield f"- next: {_md(verdict.next_step)}"
 
 
+def _missing_markdown(unanswered: Sequence[str]) -> Iterator[str]:
+    title, *lines = unanswered_lines(unanswered)
+    yield from (f"**{title.capitalize()}**", "")
+    for line in lines:
+        text = line.lstrip()
+        yield f"{' ' * (len(line) - len(text) - 2)}- {_md(text)}"  # as deep as it was indented
+
+
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(map(_md, cells)) + " |"
 
@@ -248,8 +215,9 @@ def categories_text(found: CategoryComparison, paint: Painter) -> str:
     head, *body = columns(
         [("", "cases", "before", "after", "difference"), *_category_rows(found)], right=(1, 2, 3, 4)
     ).split("\n")
-    lines = [f"{found.before} → {found.after}", "", *_verdict_text(found.verdict, paint), "", paint(head, "bold")]
-    lines += [*body[:-1], paint(body[-1], "bold")]
+    lines = [f"{found.before} → {found.after}", "", *_verdict_text(found.verdict, paint)]
+    lines += ["", *unanswered_text(found.unanswered, paint)] if found.unanswered else []
+    lines += ["", paint(head, "bold"), *body[:-1], body[-1] if found.unanswered else paint(body[-1], "bold")]
     if found.unpaired:
         lines += ["", f"left out of both: {len(found.unpaired):,}", *(f"  {text}" for text in found.unpaired)]
     lines += [f"note: {note}" for note in found.notes]
@@ -260,6 +228,8 @@ def _category_rows(found: CategoryComparison) -> Iterator[tuple[str, ...]]:
     for row in found.rows:
         cases = "" if row.cases is None else f"{row.cases:g}"
         yield row.category, cases, f"{row.before:.3f}", f"{row.after:.3f}", signed(row.delta)
+    if found.unanswered:
+        return
     total = "" if found.cases is None else f"{found.cases:,}"
     yield "OVERALL", total, f"{found.overall_before:.3f}", f"{found.overall_after:.3f}", signed(found.delta)
 
@@ -271,7 +241,9 @@ def categories_json(found: CategoryComparison) -> dict[str, object]:
         "before": found.before,
         "after": found.after,
         "verdict": _verdict_json(found.verdict),
-        "overall": {"before": found.overall_before, "after": found.overall_after, "difference": found.delta},
+        "overall": None
+        if found.unanswered
+        else {"before": found.overall_before, "after": found.overall_after, "difference": found.delta},
         "categories": {
             row.category: {"before": row.before, "after": row.after, "difference": row.delta, "cases": row.cases}
             for row in found.rows
@@ -282,6 +254,7 @@ def categories_json(found: CategoryComparison) -> dict[str, object]:
         "detectable": found.detectable,
         "needed": found.needed,
         "unpaired": list(found.unpaired),
+        "unanswered": list(found.unanswered),
         "notes": list(found.notes),
     }
 
@@ -290,6 +263,8 @@ def categories_markdown(found: CategoryComparison) -> str:
     """The table for a pull request."""
     lines = [f"### promptforge: {_md(found.verdict.sentence)}", f"{_md(found.before)} → {_md(found.after)}", ""]
     lines += _verdict_markdown(found.verdict)
+    if found.unanswered:
+        lines += ["", *_missing_markdown(found.unanswered)]
     lines += ["", _row(("", "cases", "before", "after", "difference")), "|---|---:|---:|---:|---:|"]
     lines += map(_row, _category_rows(found))
     if found.unpaired:

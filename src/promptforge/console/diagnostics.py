@@ -24,11 +24,14 @@ MOST_ALIKE = 200
 
 
 def as_text(diagnostics: Sequence[Diagnostic], line: Line, paint: Painter) -> str:
-    """Each with its place, the excerpt with a caret, and the hint; of many alike the first ones, and how many more."""
+    """Each with its place, the excerpt with a caret, and the hint; of many alike the first ones, and how many more.
+
+    Files that cannot be read come first: much else may follow from them.
+    """
     masked = _masked(diagnostics, line)
     alike: Counter[tuple[str, str]] = Counter()
     shown = []
-    for diagnostic in diagnostics:
+    for diagnostic in sorted(diagnostics, key=lambda one: not one.code.startswith("PF1")):
         kind = diagnostic.span.file, diagnostic.code
         alike[kind] += 1
         if alike[kind] <= MOST_ALIKE:

@@ -61,6 +61,8 @@ def _model(health: Health) -> Iterator[tuple[str, str]]:
     yield "server", _server(health)
     if health.port:
         yield "port", _port(health.port)
+    if health.model.settings.get("serve"):
+        yield "serve", health.serve[0][0] if health.serve else "its program, and what it loads, are here"
     yield "key", _key(health)
     yield "tokenizer", _tokenizer(health)
     yield from (("", warning) for warning in health.tokens.warnings)
@@ -160,6 +162,7 @@ def _model_json(health: Health) -> dict[str, object]:
         "backend": health.model.backend,
         "tier": health.model.tier,
         "agents": list(health.agents),
+        "serve": [{"problem": problem, "hint": hint} for problem, hint in health.serve],
         "server": {
             "state": "not asked" if answer is None else answer.state,
             "detail": "" if answer is None else answer.detail,

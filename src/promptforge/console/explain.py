@@ -143,10 +143,10 @@ def explain_line(
     if line.kind == "gap":
         return f"{rows[0]}\n  a blank line that sets apart what follows, in the section '{section.label}'"
     rows.append(f"  from     {paint(f'{line.file}:{line.line}', 'cyan')}  {line.source}".rstrip())
-    facts = [fact for fact in line.facts if not fact.startswith(("example:", "table:", "template:"))]
-    if facts:
-        shown = ", ".join(facts[:6]) + (f" and {len(facts) - 6} more" if len(facts) > 6 else "")
-        rows.append(f"  facts    {shown}")
+    if facts := _only_facts(line.facts):
+        rows.append(f"  facts    {_some(facts)}")
+    elif reads := _only_facts(line.reads):
+        rows.append(f"  reads    the template, as a whole: {_some(reads)}")
     rule = "required" if section.required else f"priority {section.priority}"
     rows.append(f"  section  {section.label} ({section.kind}, {rule})  {section.file}:{section.line}")
     for one in trained:
@@ -155,6 +155,14 @@ def explain_line(
     about = "" if explanation.entry.exact else "about "
     rows.append(f"  costs    {about}{plural(line.tokens, 'token')}")
     return "\n".join(rows)
+
+
+def _only_facts(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not name.startswith(("example:", "table:", "template:"))]
+
+
+def _some(facts: Sequence[str]) -> str:
+    return ", ".join(facts[:6]) + (f" and {len(facts) - 6:,} more" if len(facts) > 6 else "")
 
 
 def _resting(one: Trained) -> str:
@@ -192,6 +200,7 @@ def explain_json(
                 "section": line.section,
                 "source": {"file": line.file, "line": line.line, "text": line.source},
                 "facts": list(line.facts),
+                "reads": list(line.reads),
                 "tokens": line.tokens,
             }
             for line in lines

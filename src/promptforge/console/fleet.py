@@ -23,6 +23,7 @@ def fleet_text(found: Fleet, changed: Sequence[str] | None, paint: Painter) -> s
         lines += [f"    not {model}: {reason}" for model, reason in sorted(seat.choice.excluded.items())]
     lines += ["", paint("categories, whoever is asked", "bold")]
     lines += columns([*map(_category, found.categories)], indent="  ").split("\n") if found.categories else []
+    lines += ["", *(f"note: {note}" for note in found.notes)] if found.notes else []
     return "\n".join([*lines, *_changed(changed, paint)])
 
 
@@ -64,4 +65,4 @@ def _changed(changed: Sequence[str] | None, paint: Painter) -> Iterator[str]:
 
 def fleet_json(found: Fleet, changed: Sequence[str] | None) -> dict[str, object]:
     """What is written, and what of it is new: null where there was no file before."""
-    return {**as_data(found), "changed": None if changed is None else list(changed)}
+    return {**as_data(found), "notes": list(found.notes), "changed": None if changed is None else list(changed)}

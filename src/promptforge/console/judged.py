@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from promptforge.bench.arms import asked_anew
+from promptforge.bench.judging import by_order
 from promptforge.bench.results import Judgement, Run
 from promptforge.console.terminal import Painter, plural
 
-__all__ = ["judgements_text", "silent_judge"]
+__all__ = ["goes_on", "judgements_text", "silent_judge"]
 
 _FEW = 3
 
@@ -23,7 +25,7 @@ def judgements_text(run: Run, paint: Painter) -> list[str]:
     if spent:
         lines.append(f"  the judge cost ${spent:.4f}")
     if run.judge_stopped:
-        lines.append(f"  cut short: {run.judge_stopped}; the same command goes on from here")
+        lines.append(f"  cut short: {run.judge_stopped}; {goes_on(run)}")
     if silent := silent_judge(run):
         lines.append(f"  {silent}")
     return lines
@@ -35,7 +37,15 @@ def silent_judge(run: Run) -> str:
     if not failed:
         return ""
     pairs = f"{failed} of {plural(len(run.judgements), 'pair')}"
-    return f"the judge {run.judge} did not answer for {pairs}: the scores stand, and the same command asks it again"
+    which = "the same command without --fresh" if asked_anew(run) else "the same command"
+    return f"the judge {run.judge} did not answer for {pairs}: the scores stand, and {which} asks it again"
+
+
+def goes_on(run: Run) -> str:
+    """What to do about a run that was cut short."""
+    if asked_anew(run):
+        return "the same command without --fresh goes on from here (with it, everything is asked once more)"
+    return "the same command goes on from here"
 
 
 def _pair(judgements: Sequence[Judgement]) -> Iterator[str]:
@@ -44,8 +54,7 @@ def _pair(judgements: Sequence[Judgement]) -> Iterator[str]:
     if found:
         ties = f", no difference in {wins['tie']}" if wins["tie"] else ""
         yield f"    of {plural(len(found), 'pair')} better in {wins['after']}, worse in {wins['before']}{ties}"
-        turned = sum(not one.consistent for one in found)
-        yield f"    the order of the answers decided {turned} of {len(found)} ({turned / len(found):.0%})"
+        yield from (f"    {line}" for line in by_order(found))
     same = sum(one.fault == "identical" for one in judgements)
     if same:
         yield f"    not asked, the answers are the same: {same}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptforge.console.terminal import Painter, columns, plural
-from promptforge.workbench.scaffold import Scaffold
+from promptforge.workbench.scaffold import WORKFLOW, Scaffold
 
 if TYPE_CHECKING:  # it brings the compiler, which a new project does not need
     from promptforge.workbench.adopt import Adopted
@@ -36,7 +36,7 @@ def scaffold_text(made: Scaffold, paint: Painter) -> str:
         "promptforge bench --model reader": "ask the suite: which answers can be found in the prompts? free",
     }
     head = f"{paint('made', 'green')} a small invented house in {_shown(made.root)}, to be written over"
-    return "\n".join([head, _files(made.written, {}), *_next(made.root, commands, paint)])
+    return "\n".join([head, _files(made.written, {}), *_next(made, commands, paint)])
 
 
 def adopted_text(adopted: "Adopted", paint: Painter) -> str:
@@ -55,7 +55,7 @@ def adopted_text(adopted: "Adopted", paint: Painter) -> str:
         f"promptforge explain {shlex.quote(adopted.agents[0])}": "where each line comes from",
     }
     head = f"{paint('took over', 'green')} {plural(len(adopted.agents), 'prompt')} into {_shown(made.root)}"
-    return "\n".join([head, _files(made.written, about), *_next(made.root, commands, paint)])
+    return "\n".join([head, _files(made.written, about), *_next(made, commands, paint)])
 
 
 def _files(written: Iterable[str], about: Mapping[str, str]) -> str:
@@ -66,10 +66,12 @@ def _files(written: Iterable[str], about: Mapping[str, str]) -> str:
     return columns([(name + "/" * (name == "schemas"), text) for name, text in rows.items()], indent="  ")
 
 
-def _next(root: Path, commands: Mapping[str, str], paint: Painter) -> Iterator[str]:
+def _next(made: Scaffold, commands: Mapping[str, str], paint: Painter) -> Iterator[str]:
+    if made.open:
+        yield f"before CI can run: say in {WORKFLOW} where it installs promptforge from (PROMPTFORGE_SOURCE)"
     yield paint("next", "bold")
-    if root.resolve() != Path.cwd():
-        yield f"  cd {shlex.quote(str(root))}"
+    if made.root.resolve() != Path.cwd():
+        yield f"  cd {shlex.quote(str(made.root))}"
     yield columns(list(commands.items()), indent="  ")
 
 

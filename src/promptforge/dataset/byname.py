@@ -12,9 +12,10 @@ from promptforge.dataset.called import Spoken, usual, words_of
 from promptforge.dataset.contradiction import Claim, quoted, shown
 from promptforge.dataset.naming import THINGS, Namer, Names
 from promptforge.dataset.statements import name_alone, statements
+from promptforge.dataset.tabled import tied_rows
 from promptforge.model import written
 
-__all__ = ["answer_of", "holder_of", "said_of"]
+__all__ = ["answer_of", "holder_of", "said_in_table", "said_of"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -46,6 +47,13 @@ def said_of(namer: Namer, part: str, found: Sequence[Found]) -> Iterator[tuple[C
     for kind, thing, name in statements(namer.called, part, found):
         if fact := _otherwise(namer, kind, thing, name, part):
             yield Claim("names", quoted(part), fact, shown(namer, fact)), thing.end
+
+
+def said_in_table(namer: Namer, answer: str) -> Iterator[Claim]:
+    """What the rows of a table say otherwise than the tables of the house."""
+    for kind, thing, name, row in tied_rows(namer, answer) if "|" in answer else ():
+        if fact := _otherwise(namer, kind, thing, name, row.replace("|", " ")):
+            yield Claim("names", quoted(row), fact, shown(namer, fact))
 
 
 def _otherwise(namer: Namer, kind: str, thing: Found, name: Spoken, text: str) -> str:

@@ -16,7 +16,8 @@ from promptforge.bench.cases import Printed
 from promptforge.bench.refusal import abstains, declines
 from promptforge.bench.spellings import tokens
 from promptforge.bench.values import mentions
-from promptforge.dataset.byname import answer_of, holder_of, said_of
+from promptforge.dataset.byname import answer_of, holder_of, said_in_table, said_of
+from promptforge.dataset.called import words_of
 from promptforge.dataset.contradiction import Claim, quoted, shown
 from promptforge.dataset.naming import THINGS, Namer, Names, leaves, pieces
 from promptforge.model import written
@@ -24,8 +25,9 @@ from promptforge.model import written
 __all__ = ["COMPARED", "Claim", "claims", "stale"]
 
 COMPARED = (
-    "claims about ports, MACs, addresses and entity ids: the name or owner beside each, against today's tables; "
-    "sentences with a negation, a comparison or a past tense are let pass"
+    "claims about ports, MACs, addresses and entity ids, against today's tables: a name tied to one by a verb or a "
+    "sign, or in a row of a table, and short answers to a question about one; "
+    "sentences with a negation, a comparison or a past tense are let pass, and so is what is worded otherwise"
 )
 
 
@@ -81,6 +83,7 @@ def claims(namer: Namer, question: str, asked: Names, answer: str, said: Names) 
     seen: set[str] = set()
     for claim in (
         *_stated(namer, answer, parts, first, said),
+        *(() if _DENIED.search(answer) else said_in_table(namer, answer)),
         *_short(namer, question, asked, answer, parts[0], first),
     ):
         if claim.fact not in seen:
@@ -117,8 +120,21 @@ def _short(namer: Namer, question: str, asked: Names, answer: str, plain: str, f
     if asked.sure or first.sure:
         found += [*_answered(namer, question, asked, plain, first)] if first.found else []
         found += _whose(namer, question, asked, answer, plain, first)
-    if found and not _NEGATES.search(plain) and not _RELATES.search(question):
+    if (
+        found
+        and not _NEGATES.search(_beside_names(namer, plain))
+        and not _RELATES.search(_beside_names(namer, question))
+    ):
         yield from found
+
+
+def _beside_names(namer: Namer, text: str) -> str:
+    """A text without its names of several words: what is asked of the Back Door is not asked of what backs it up."""
+    words = words_of(text)
+    for one in namer.called.names(words):
+        if not one.plain:
+            words[one.start : one.end] = ["·"] * (one.end - one.start)
+    return " ".join(words)
 
 
 def stale(namer: Namer, places: Iterable[Printed], answer: str) -> Iterator[Claim]:

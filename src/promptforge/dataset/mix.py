@@ -22,7 +22,7 @@ from promptforge.errors import InputError
 from promptforge.model import LEVELS
 from promptforge.text import TextError
 
-__all__ = ["WEIGHTS", "Mixed", "Stock", "looking", "mix"]
+__all__ = ["WEIGHTS", "Mixed", "Stock", "TooFewError", "looking", "mix"]
 
 WEIGHTS: Mapping[str, float] = {
     "forward": 0.35,
@@ -105,6 +105,17 @@ class Mixed:
         self.kinds[stratum[0]] += 1
 
 
+class TooFewError(InputError):
+    """There are not enough rows for what a recipe asks."""
+
+    def __init__(self, message: str, *, hint: str, rows: int, nothing_of: str) -> None:
+        super().__init__(message, hint=hint)
+        self.rows = rows
+        """So many rows of this mix can be made, as far as is known yet."""
+        self.nothing_of = nothing_of
+        """A kind of which there is not one row, or nothing."""
+
+
 def looking(recipe: Recipe, cases: WrittenCases, barred: Callable[[Iterable[str]], bool]) -> Look:
     """What looks at a row of the user's own, once: whether it may be taken, and what it says."""
     start = str(recipe.seed).encode()
@@ -138,7 +149,8 @@ def mix(recipe: Recipe, stock: Stock) -> Mixed:
         fewer = _most_rows(recipe, missing, total)
         if fewer < LEAST * recipe.rows:
             message, hint = _refusal(recipe, missing, fewer, taken)
-            raise InputError(message, hint=hint)
+            nothing = next((kind for kind, had in missing.items() if not had), "")
+            raise TooFewError(message, hint=hint, rows=fewer, nothing_of=nothing)
         total = fewer
     if short:
         taken.notes.insert(0, _fewer(recipe, short, total))

@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple
 
 from promptforge.dataset.shapes import MalformedError, Seen, conversation
 from promptforge.errors import InputError
+from promptforge.source import did_you_mean
 
 __all__ = ["Broken", "Source", "rows_of", "sources"]
 
@@ -73,8 +74,16 @@ def sources(paths: Iterable[Path]) -> tuple[Source, ...]:
             found.append(Source(path, str(path), _split(path)))
         else:
             what = "not a regular file" if path.exists() else "no such file"
-            raise InputError(f"{path}: {what}", hint="promptforge dataset audit FILE…")
+            raise InputError(f"{path}: {what}", hint=_near(path))
     return tuple(dict.fromkeys(found))
+
+
+def _near(path: Path) -> str:
+    """What to write where a name leads to nothing: the file of its folder that is called nearly so."""
+    folder = path.parent
+    there = sorted(p.name for p in folder.iterdir() if p.name.endswith(_SUFFIXES)) if folder.is_dir() else []
+    close = did_you_mean(path.name, there) if there else ""
+    return close or "name a file of JSON lines, or a folder with some: promptforge dataset audit FILE…"
 
 
 def _split(path: Path) -> str:
@@ -210,6 +219,11 @@ def _lines(stream: IO[bytes]) -> Iterator[_Record]:
             yield number, _parsed(raw, number)
 
 
+def _why(problem: json.JSONDecodeError) -> str:
+    """What json says, without the words that its own place would follow."""
+    return problem.msg.lower().removesuffix(" at").removesuffix(" starting")
+
+
 def _parsed(raw: bytes, number: int) -> Any:
     try:
         return json.loads(raw.decode("utf-8").rstrip())
@@ -217,7 +231,7 @@ def _parsed(raw: bytes, number: int) -> Any:
         byte = raw[problem.start]
         return Broken("", number, "wrong encoding", f"not UTF-8: byte 0x{byte:02x} at column {problem.start + 1}")
     except json.JSONDecodeError as problem:
-        return Broken("", number, "broken line", f"no JSON: {problem.msg.lower()} at column {problem.pos + 1}")
+        return Broken("", number, "broken line", f"no JSON: {_why(problem)} at column {problem.pos + 1}")
     except (ValueError, RecursionError) as problem:
         said = "nested too deeply" if isinstance(problem, RecursionError) else "a number that is too long"
         return Broken("", number, "broken line", f"no JSON: {said}")

@@ -30,6 +30,7 @@ _VERBS = _words(
 )
 _PLURALS = frozenset(["are", "use", "listen", "run", "have"])
 _SIGNS = frozenset([":", "=", "→", "->", "=>", "-", "–", "—", "("])
+_EQUALS = frozenset(["=", "→", "->", "=>"])
 _MARKUP = "\"'*_`([{<“„«‘)"
 _MOST = 9
 """Words between a name and its identifier."""
@@ -86,16 +87,35 @@ def _before(called: Called, words: Sequence[str], bare: bool, thing: Found) -> S
     seen: set[str] = set()
     at = _ties(words, len(words), seen)
     name = called.before(words, at)
+    placed = False
     for _ in range(2):  # the host of a port may stand between it and its name
         if name is None or not called.is_place(name.facts) or thing.kind in ("mac", "ip"):
             break
         at = _ties(words, name.start, seen)
-        name = called.before(words, at)
+        placed, name = True, called.before(words, at)
     if name is None:
         return None
     last = words[name.end - 1].rstrip(_MARKUP).lower()
     seen.update([":"] if last.endswith(":") else ["'s"] if last.endswith("'s") else [])
+    if name.plain and _headed(words, name, seen, bare, thing, placed=placed):
+        return name
     return name if _tied(name, seen, bare, thing) and _free(words, name, seen) else None
+
+
+def _headed(words: Sequence[str], name: Spoken, seen: set[str], bare: bool, thing: Found, *, placed: bool) -> bool:
+    """Whether a common word stands at the start like a name in a list: `cellar: 192.0.2.31`, `Lookout = 3000`."""
+    if not name.exact or not (name.start == 0 or (name.start == 1 and _is_bullet(words[0]))):
+        return False
+    if seen.isdisjoint(_SIGNS) or not seen <= _SIGNS | _FILLERS | (_KINDS if not bare else frozenset()):
+        return False
+    if not bare:
+        return thing.kind != "port" or placed
+    numbered = isinstance(thing.value, int) and thing.value >= 1000 and thing.value not in _YEARS
+    return numbered and words[name.start].strip(_MARKUP)[:1].isupper() and (placed or not seen.isdisjoint(_EQUALS))
+
+
+def _is_bullet(word: str) -> bool:
+    return word in ("-", "*", "•") or (word[:-1].isdigit() and word[-1] in ".)")
 
 
 def _ties(words: Sequence[str], at: int, seen: set[str]) -> int:

@@ -171,7 +171,7 @@ def _contamination(tally: Tally) -> Iterator[Finding]:
         (
             "wording",
             "flag",
-            "written cases are worded like {rows} (3-gram Jaccard of 0.30 or more, identifiers masked)",
+            "{rows} worded like a written case (3-gram Jaccard of 0.30 or more, identifiers masked)",
         ),
     )
     for rule, level, what in ways:

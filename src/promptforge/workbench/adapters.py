@@ -137,7 +137,9 @@ def check_base(adapter: Adapter, model: Model, weights: Weights | None = None) -
             raise InputError(f"{message}: {', '.join(changed[:_NAMED])}", hint="train it again, or put them back")
         return
     if not adapter.base:
-        hint = f"a {MANIFEST} with model: {model.name} says that it was trained on that model's weights"
+        hint = (
+            f"the file {MANIFEST} beside it with model: {model.name} says that it was trained on that model's weights"
+        )
         raise InputError(f"the adapter '{adapter.folder.name}' does not say which model it was trained on", hint=hint)
     said = f"{model.settings.get('serve', '')} {model.settings.get('model', '')}"
     names = {Path(word).name for word in said.replace("=", " ").split()}

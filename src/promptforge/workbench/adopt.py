@@ -32,6 +32,10 @@ _NEEDS_JINJA = re.compile(r"\{[{%#]|\{?\r")
 """Jinja reads every end of a line as LF, and takes a brace before an expression for a part of it."""
 
 
+_LOCAL = re.compile(r"\blocal|mlx|ollama|gguf|llama\.?cpp|lm-?studio", re.IGNORECASE)
+"""What the name of a model says that runs in the house."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
     """What `init --from` made."""
@@ -193,10 +197,16 @@ def _config(prompts: Sequence[_Prompt], source: Path, root: Path) -> str:
         return text
     text += (
         "\n# Only the names of the models were known. Say of each where it answers, and above all its tier:\n"
-        "# a `local` model may see private facts, a `cloud` model may not.\n"
+        "# a `local` model may see private facts, a `cloud` model may not. Where the name does not say that it is\n"
+        "# local, it is taken for a cloud model.\n"
     )
-    entry = {"backend": "compatible", "base_url": "http://127.0.0.1:1337/v1", "tier": "local"}
-    return text + emit({"models": {name: {**entry, "model": name} for name in models}})
+    return text + emit({"models": {name: _model(name) for name in models}})
+
+
+def _model(name: str) -> dict[str, str]:
+    """A model of which only the name is known: nobody's private facts leave the house by a guess."""
+    tier = "local" if _LOCAL.search(name) else "cloud"
+    return {"backend": "compatible", "base_url": "http://127.0.0.1:1337/v1", "tier": tier, "model": name}
 
 
 def _agent(prompt: _Prompt, budget: int | None) -> str:

@@ -22,8 +22,11 @@ from promptforge.store import HISTORY, RunHead, Store
 from promptforge.workbench.environment import now_utc
 from promptforge.workbench.judging import judged_by_rubric
 from promptforge.workbench.planning import Plan
+from promptforge.workbench.recording import take_over
 
 __all__ = ["bench", "head_of", "open_store"]
+
+_KILLED = "it did not end; what was answered is kept"
 
 
 def bench(
@@ -38,8 +41,11 @@ def bench(
     started, progress = now(), progress or Progress()
     run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
     scores = _Scores(plan)
-    blank = replace(_run(plan, run_id, started, stopped="it did not end"), cases=())
-    store.put_run(head_of(blank), plain_run(blank))  # what is killed is in the list of runs, and can be read
+    blank = _run(plan, run_id, started, stopped=_KILLED)
+    # What is killed is in the list of runs, and can be read; its cases would only make the start slower.
+    store.put_run(head_of(blank), plain_run(replace(blank, cases=())))
+    if plan.asked.record is not None:
+        take_over(plan.jobs, plan.known, plan.targets)
     outcomes, stopped = execute(
         plan.jobs,
         plan.targets,

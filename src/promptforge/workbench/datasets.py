@@ -208,7 +208,8 @@ def _account(recipe: Recipe, mixed: Mixed, sides: Sides, replay: Replay, weak: W
 def _of_replay(replay: Replay) -> Iterable[str]:
     if replay.broken_count:
         rest = f"the other {replay.sound:,} are used" if replay.sound else "none is left"
-        yield f"replay: {replay.broken_count:,} lines are no rows, the first at {replay.broken[0]}; {rest}"
+        lines = "line is no row" if replay.broken_count == 1 else "lines are no rows"
+        yield f"replay: {replay.broken_count:,} {lines}, the first at {replay.broken[0]}; {rest}"
 
 
 def _reworded(made: Dataset, reword: Reword) -> Dataset:

@@ -17,12 +17,13 @@ from promptforge.artifact import prompt_digest, read_committed_lock
 from promptforge.backends.listeners import Owner, owners
 from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
-from promptforge.errors import PromptforgeError
+from promptforge.errors import PromptforgeError, install_command
 from promptforge.files import CONFIG
 from promptforge.model import Agent, Model, Project, written
 from promptforge.tokens import TokenizerError, load_tokenizer
 from promptforge.workbench.forge import COMMITTED_LOCK, last_build
 from promptforge.workbench.reach import Answer, ask_all, local_port
+from promptforge.workbench.serves import serve_problems
 
 __all__ = ["EXTRAS", "Context", "Examination", "Extra", "Git", "Health", "Key", "Port", "Tokens", "examine"]
 
@@ -95,6 +96,8 @@ class Health:
     port: Port | None
     tokens: Tokens
     context: Context
+    serve: tuple[tuple[str, str], ...] = ()
+    """What is wrong with `serve` and `weights`, each with what to do about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ class Extra:
     @property
     def command(self) -> str:
         """What installs it."""
-        return f"pip install 'promptforge[{self.name}]'"
+        return install_command(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +185,7 @@ def _models(project: Project, root: Path, environ: Mapping[str, str]) -> tuple[H
             port=_port(model, project),
             tokens=_tokens(model, root),
             context=_context(model, project),
+            serve=tuple(serve_problems(model, root=root, environ=environ)),
         )
         for model in models
     )
@@ -256,6 +260,7 @@ def _problems(health: Health) -> Iterator[tuple[str, str]]:
     name, key = health.model.name, health.key
     if key.state == "in the file":
         yield f"the key of {name} stands in {CONFIG}", "write `api_key: env:NAME`, and change the key"
+    yield from health.serve
     if not health.agents:
         return
     whose = ", ".join(health.agents)

@@ -16,7 +16,7 @@ from promptforge.compiler.link import link
 from promptforge.compiler.load import Loaded, load
 from promptforge.compiler.tables import make_tables
 from promptforge.document import Document
-from promptforge.files import CONFIG, DEFAULT_FILE_MB, Tree, digest_of, input_paths, read_file
+from promptforge.files import CONFIG, DEFAULT_FILE_MB, Tree, content_digest, digest_of, input_paths, read_file
 from promptforge.lock import Place, read_entry
 from promptforge.model import Fact, Project, Table
 from promptforge.source import Diagnostic
@@ -141,7 +141,7 @@ def read_edit(root: Path, state: State, seen: Seen) -> Edit:
 
 def _read_inputs(root: Path, state: State, seen: Seen) -> Inputs:
     for path, digest in state.head["tokenizers"].items():
-        if _digest(Path(path)) != digest:
+        if content_digest(Path(path)) != digest:
             raise UnclearError(f"{path} is another tokenizer")
     recorded: dict[str, str] = state.part("inputs")
     if input_paths(root) != list(recorded):
@@ -162,13 +162,6 @@ def _read_inputs(root: Path, state: State, seen: Seen) -> Inputs:
         if not (is_knowledge or path.startswith(_NOT_COMPILED)):
             raise UnclearError(f"{path} is no knowledge")
     return Inputs(files=files, digests=digests, changed=changed)
-
-
-def _digest(path: Path) -> str:
-    try:
-        return digest_of(path.read_bytes())
-    except OSError:
-        return ""
 
 
 def _read_outputs(root: Path, state: State) -> list[bytes]:

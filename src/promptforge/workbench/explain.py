@@ -1,10 +1,11 @@
 """`explain`: where each line of a prompt comes from, what it costs, what was left out and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptforge.artifact import Entry
 from promptforge.compiler.build import Build
+from promptforge.compiler.scan import neutralise
 from promptforge.errors import UsageError
 from promptforge.model import Cut, Prompt, Segment
 from promptforge.source import did_you_mean
@@ -30,6 +31,9 @@ class ExplainedLine:
     source: str
     """The text of that line of the file."""
     facts: tuple[str, ...]
+    """That it shows; of a line of a template those whose values print on it, where that can be told."""
+    reads: tuple[str, ...]
+    """Of a line of a template that shows no fact for certain: what the template as a whole rests on."""
     tokens: int
     """Of the line alone; lines do not add up exactly, since tokens may span their ends."""
 
@@ -114,6 +118,7 @@ def _texts(prompt: Prompt) -> list[str]:
 
 def _lines(build: Build, entry: Entry, tokenizer: Tokenizer) -> Iterator[ExplainedLine]:
     prompt = entry.enriched
+    shown = _Shown(build, entry)
     for message, text in enumerate(_texts(prompt)):
         segments = [s for s in prompt.segments if s.message == message]
         lines = text.split("\n")
@@ -123,11 +128,14 @@ def _lines(build: Build, entry: Entry, tokenizer: Tokenizer) -> Iterator[Explain
         for number, line in enumerate(lines, start=1):
             while at + 1 < len(segments) and number > segments[at].last_line:
                 at += 1
-            yield _line(build, segments[at], number, line, tokenizer)
+            yield _line(build, segments[at], number, line, tokenizer, shown)
 
 
-def _line(build: Build, segment: Segment, number: int, text: str, tokenizer: Tokenizer) -> ExplainedLine:
+def _line(
+    build: Build, segment: Segment, number: int, text: str, tokenizer: Tokenizer, shown: "_Shown"
+) -> ExplainedLine:
     gap = number < segment.first_line
+    facts = () if gap else shown.on_line(segment, number, text)
     source_line = segment.line + segment.step * (number - segment.first_line)
     return ExplainedLine(
         number=number,
@@ -138,9 +146,38 @@ def _line(build: Build, segment: Segment, number: int, text: str, tokenizer: Tok
         file=segment.file,
         line=segment.line if gap else source_line,
         source="" if gap else (build.source_line(segment.file, source_line) or "").strip(),
-        facts=() if gap else tuple(segment.facts),
+        facts=facts,
+        reads=() if gap or facts or segment.kind != "template" else tuple(segment.facts),
         tokens=tokenizer.count(text + "\n"),
     )
+
+
+class _Shown:
+    """The facts that each line of a prompt shows. A template's segments rest on all that it reads; its lines do not."""
+
+    def __init__(self, build: Build, entry: Entry) -> None:
+        self._build, self._agent = build, (entry.name, entry.role)
+        self._starts: dict[int, int] = {}
+        for segment in entry.enriched.segments:
+            self._starts.setdefault(segment.section, segment.first_line)
+        self._templates: dict[str, Sequence[tuple[str, ...]]] = {}
+
+    def on_line(self, segment: Segment, number: int, text: str) -> tuple[str, ...]:
+        """Of a line of a segment, in its message."""
+        if segment.kind != "template":
+            return tuple(segment.facts)
+        lines = self._of_template(segment.file)
+        at = number - self._starts[segment.section]
+        return lines[at] if text.strip() and 0 <= at < len(lines) else ()
+
+    def _of_template(self, file: str) -> Sequence[tuple[str, ...]]:
+        if file not in self._templates:
+            from promptforge.text import Renderer  # Jinja only for the prompts with a template
+
+            template = next(one for one in self._build.project.templates.values() if one.file == file)
+            renderer = Renderer(self._build.project, clean=neutralise)
+            self._templates[file] = () if template.literal else renderer.facts_by_line(template, agent=self._agent)
+        return self._templates[file]
 
 
 def sections_of(entry: Entry, tokenizer: Tokenizer) -> Iterator[ExplainedSection]:

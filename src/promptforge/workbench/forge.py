@@ -20,7 +20,7 @@ from promptforge.artifact import (
 from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.errors import UsageError
-from promptforge.files import CONFIG, digest_of, wanted
+from promptforge.files import CONFIG, content_digest, digest_of, wanted
 from promptforge.lock import lock_text, read_artifact
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
@@ -72,7 +72,7 @@ class Report:
     files: Mapping[Path, str] = field(default_factory=dict)
     """All the files that make up the build, with their digests."""
     tokenizers: Mapping[Path, str] = field(default_factory=dict)
-    """The files outside the project that its counts rest on, with their digests."""
+    """The files outside the project that its counts rest on, with their digests; empty where there is none."""
     repeated: bool = False
     """Whether nothing had to be made, because nothing changed."""
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -87,6 +87,11 @@ class Report:
     """Facts that no cloud prompt holds because of their sensitivity."""
     stale: tuple[str, ...] = field(default=())
     """With --check: what is not up to date, in words."""
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same files may give another build at any time: a tokenizer is not here, and may come."""
+        return any(one.code == "PF416" for one in self.diagnostics)
 
 
 def output_path(root: Path, output: str) -> Path:
@@ -178,7 +183,7 @@ def _with_sources(report: Report, build: Build, files: Mapping[Path, tuple[bytes
     return replace(
         report,
         files={path: digest_of(content) for path, (content, _) in files.items()},
-        tokenizers={path: digest_of(path.read_bytes()) for path in build.tokenizer_files},
+        tokenizers={path: content_digest(path) for path in build.tokenizer_files},
         inputs=build.artifact.inputs,
         dated=build.project.config.stale_after_days is not None,
     )

@@ -12,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from promptforge import __version__
-from promptforge.files import TEMPORARY, digest_of, input_paths, read_file
+from promptforge.files import TEMPORARY, content_digest, digest_of, input_paths, read_file
 
-__all__ = ["Seen", "Shown", "remember", "unchanged"]
+__all__ = ["Seen", "Shown", "made_by", "remember", "unchanged"]
 
 Seen = dict[str, tuple[bytes, str]]
 """The content and the digest of input files that were read."""
 
 _MEMORY = ".promptforge/last_build.json"
-_FORMAT = [1, __version__, list(sys.version_info[:3])]
+_PLACES = ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "HOME", "TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
+"""Variables that say where tokenizers lie."""
+
+
+def made_by() -> list[object]:
+    """What makes a build beside its files: another version, another environment and other caches may make another."""
+    places = [os.environ.get(name) for name in _PLACES]
+    return [2, __version__, list(sys.version_info[:3]), sys.prefix, places]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +52,14 @@ def unchanged(root: Path, *, today: str, output: str | None, seen: Seen) -> Show
         if any(path.name.endswith((TEMPORARY, "pending.json")) for path in (root / ".promptforge").iterdir()):
             return None  # a killed process left something to finish or to sweep away
         memory = json.loads((root / _MEMORY).read_bytes())
-        if memory["format"] != _FORMAT or memory["asked"] != output or memory["today"] not in (None, today):
+        if memory["format"] != made_by() or memory["asked"] != output or memory["today"] not in (None, today):
             return None
         files: dict[str, str] = memory["inputs"]
         if input_paths(root) != list(files):
             return None
-        for path, digest in (*files.items(), *memory["others"].items()):
+        if any(content_digest(root / path) != digest for path, digest in memory["others"].items()):
+            return None
+        for path, digest in files.items():
             content = read_file(root, path, limit_mb=2**20)
             if not isinstance(content, bytes):
                 return None
@@ -82,7 +91,7 @@ def remember(
     A memory that cannot be kept is no loss: the next build is made anew.
     """
     memory = {
-        "format": _FORMAT,
+        "format": made_by(),
         "asked": asked,
         "today": today,
         "inputs": dict(inputs),

@@ -14,11 +14,12 @@ from promptforge.files import CONFIG, Tree, read_revision
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import exclusive
 from promptforge.workbench.forge import last_build, output_path
+from promptforge.workbench.formerly import suites_before
 from promptforge.workbench.stale import stale_datasets
 from promptforge.workbench.suites import Suites, load_suites
-from promptforge.workbench.touched import new_errors, touched_by_facts, touched_cases
+from promptforge.workbench.touched import new_errors, touched_cases
 
-__all__ = ["Impact", "compare_sides"]
+__all__ = ["Impact", "compare_sides", "in_repository"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +36,13 @@ class Impact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
     artifact: Artifact
-    suites: Suites | None
-    """None where they are not known: a build knows no suite."""
+    suites: Suites
     name: str
     output: str
+    build: Build
+    """What the artifact was compiled in; of the last build, which keeps none, what it is compared with."""
     errors: Sequence[Diagnostic] = ()
     since: datetime.datetime | None = None
-    build: Build | None = None
-    """What the artifact was compiled in just now, if it was."""
 
 
 def compare_sides(root: Path, before: str | None, after: str | None, *, today: datetime.date) -> Impact:
@@ -52,15 +52,14 @@ def compare_sides(root: Path, before: str | None, after: str | None, *, today: d
     datasets of the project are held against `after`, by what they themselves say they were made of.
     """
     now = _folder(root, "the files now", today) if after is None else _named(root, after, today)
-    old = _built(root, now.output) if before is None else _named(root, before, today)
+    old = _built(root, now) if before is None else _named(root, before, today)
     diff = compare(old.artifact, now.artifact, old_errors=old.errors, new_errors=now.errors)
-    if now.suites is not None:
-        cases = touched_cases(old.suites, now.suites, diff.facts) if old.suites else None
-        cases = touched_by_facts(now.suites, diff.facts) if cases is None else cases
-        breaks = (*diff.breaks, *new_errors(old.suites, now.suites))
-        diff = replace(diff, cases=tuple(cases), breaks=breaks)
-    if now.build is not None:
-        diff = replace(diff, datasets=tuple(stale_datasets(root, now.build)))
+    diff = replace(
+        diff,
+        cases=tuple(touched_cases(old.suites, now.suites, diff.facts)),
+        breaks=(*diff.breaks, *new_errors(old.suites, now.suites)),
+        datasets=tuple(stale_datasets(root, now.build)),
+    )
     return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
 
 
@@ -91,8 +90,16 @@ def _side(tree: Tree, name: str, today: datetime.date) -> _Side:
     )
 
 
-def _built(root: Path, output: str) -> _Side:
-    hint = "make one: promptforge build; or compare with git: promptforge diff HEAD"
+def in_repository(root: Path) -> bool:
+    """Whether a folder lies in a git repository, which has revisions to compare with."""
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def _built(root: Path, now: _Side) -> _Side:
+    output = now.output
+    hint = "make one: promptforge build"
+    if in_repository(root):
+        hint += "; or compare with git: promptforge diff HEAD"
     path = output_path(root, output)
     if not path.exists():
         raise InputError(f"there is no build to compare with: {output} is not there", hint=hint)
@@ -103,7 +110,8 @@ def _built(root: Path, output: str) -> _Side:
     if artifact is None:
         raise InputError(f"the last build cannot be used: {output} has no lock beside it", hint=hint)
     since = datetime.datetime.fromtimestamp(path.stat().st_mtime)
-    return _Side(artifact=artifact, suites=None, name="the last build", output=output, since=since)
+    suites = suites_before(now.build, artifact)
+    return _Side(artifact=artifact, suites=suites, name="the last build", output=output, build=now.build, since=since)
 
 
 def _last_build(root: Path, output: str) -> Artifact | None:

@@ -17,6 +17,7 @@ from promptforge.source import did_you_mean
 from promptforge.store import Store
 from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.judged import pairs_of
+from promptforge.workbench.recording import take_over
 
 __all__ = ["Judge", "Outlook", "judge_named", "judged_by_rubric"]
 
@@ -236,6 +237,8 @@ def judged_by_rubric(
     sending = [job for _, what in asked for job in what if isinstance(job, Job)]
     known = judge.known(store, sending)
     targets = {judge.model.name: judge.target}
+    if known:
+        take_over(sending, known, targets)
     outcomes, stopped = execute(
         sending, targets, known, store, run=run.id, limits=limits, now=now, stop=stop, progress=progress
     )

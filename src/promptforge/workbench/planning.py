@@ -1,5 +1,6 @@
 """What `bench` would send: the project's agents, with and without their knowledge, on a suite, and what it may cost."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -64,6 +65,8 @@ class _Made:
     """What is made of the revisions, one after another."""
 
     jobs: list[Job] = field(default_factory=list)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Of two revisions: why cases are left out, and how many."""
     arms: list[Arm] = field(default_factory=list)
     records: dict[str, CaseRecord] = field(default_factory=dict)
 
@@ -107,6 +110,8 @@ def _planned(
     targets = {name: target_of(m, answering, clearance, asked, sending=sending) for name, m in scope.models.items()}
     by_id = {revision: {case.id: case for case in cases} for revision, cases in scope.cases.items()}
     judge = _judge(scope, targets, answering, clearance, by_id, made.arms, asked) if scope.judge else None
+    outlook = judge.outlook(jobs, known, store) if judge else Outlook()
+    costs = estimate(jobs, known, scope.models, now.build, outlook)
     return Plan(
         asked=asked,
         suite=scope.suite,
@@ -118,10 +123,15 @@ def _planned(
         models=scope.models,
         said=answering.said,
         scoring={r.name: (values_of(r.build.project.tables), by_id[r.name]) for r in revisions},
-        notes=(*_notes(now, scope.suite, asked), *answering.notes, *pities, *scope.notes, *_notes_of(judge, jobs)),
-        estimate=estimate(
-            jobs, known, scope.models, now.build, judge.outlook(jobs, known, store) if judge else Outlook()
+        notes=(
+            *_notes(now, scope.suite, asked, made),
+            *answering.notes,
+            *pities,
+            *scope.notes,
+            *_notes_of(judge, jobs),
+            *_without_price(asked, costs),
         ),
+        estimate=costs,
         judge=judge,
         private_values=tuple(clearance.private_values()),
         section_tokens=_section_tokens(scope.compiled[now.name], scope.variants, root),
@@ -154,6 +164,12 @@ def _judge(
 
 def _notes_of(judge: Judge | None, jobs: Sequence[Job]) -> Iterable[str]:
     return judge.notes(jobs) if judge else ()
+
+
+def _without_price(asked: Asked, costs: Estimate) -> Iterable[str]:
+    if asked.limits.usd is not None and costs.unpriced:
+        names = ", ".join(costs.unpriced)
+        yield f"--max-usd counts only what has a price: promptforge.yaml gives none for {names}; see --max-tokens"
 
 
 def _asked_of(kept: Mapping[str, CaseRecord], jobs: Sequence[Job]) -> Iterable[CaseRecord]:
@@ -189,7 +205,9 @@ def _made(
                 record if given_away == record.given_away else replace(record, given_away=given_away)
             )
     if len(revisions) > 1:
-        made.jobs = _differing(made.jobs)
+        kept = _differing(made.jobs)
+        made.dropped = _dropped(made.jobs, kept)
+        made.jobs = kept
     return made
 
 
@@ -210,6 +228,17 @@ def _differing(jobs: Sequence[Job]) -> list[Job]:
     return [job for job in jobs if len(sent[_place(job)]) > 1]
 
 
+def _dropped(jobs: Sequence[Job], kept: Sequence[Job]) -> dict[str, int]:
+    """Why cases are left out altogether: nothing that they send differs, or one revision does not ask them."""
+    revisions: dict[str, set[str]] = {}
+    for job in jobs:
+        revisions.setdefault(job.case.id, set()).add(job.arm.revision)
+    asked = {job.case.id for job in kept}
+    away = Counter(len(found) > 1 for case, found in revisions.items() if case not in asked)
+    reasons = {"nothing that they send differs": away[True], "only one of the two asks them": away[False]}
+    return {why: count for why, count in reasons.items() if count}
+
+
 def _place(job: Job) -> tuple[object, ...]:
     return job.arm.model, job.arm.variant, job.case.id, job.agent, job.repeat
 
@@ -219,12 +248,19 @@ def _known(store: Store, jobs: Sequence[Job]) -> dict[str, Outcome]:
     return known_outcomes(found)
 
 
-def _notes(now: Revision, suite: Suite, asked: Asked) -> Iterable[str]:
+def _notes(now: Revision, suite: Suite, asked: Asked, made: _Made) -> Iterable[str]:
+    if made.dropped:
+        compared = len({job.case.id for job in made.jobs})
+        why = "; ".join(f"{count:,} because {reason}" for reason, count in made.dropped.items())
+        whole = compared + sum(made.dropped.values())
+        yield f"compared on {compared:,} of {whole:,} cases; left out: {why}"
     if dropped := now.suites.dropped.get(suite.name):
         yield f"generated cases that were dropped, because an example gives them away: {dropped}"
     away = [c for c in suite.cases if c.id in now.suites.given_away.get(suite.name, {}) and not c.shown]
     if away:
         names = ", ".join(case.id for case in away[:3]) + (f" and {len(away) - 3} more" if len(away) > 3 else "")
         yield f"written cases that count in no score, because an example gives them away: {names}"
+    if asked.repeats > 1 and any(job.repeat and job.request.params.get("seed") == job.repeat for job in made.jobs):
+        yield "with --repeats each request has a seed of its own: what was asked without one is asked anew"
     if asked.smoke:
         yield "a smoke test: one case a category, far too few to judge by"

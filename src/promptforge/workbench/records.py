@@ -8,6 +8,7 @@ from promptforge.bench.results import Arm, CaseRecord
 from promptforge.bench.score import pass_fail
 from promptforge.bench.shown import GivenAway
 from promptforge.bench.stats import clusters
+from promptforge.bench.texts import filled_in
 from promptforge.workbench.arms import Planner
 
 __all__ = ["clustered", "records"]
@@ -23,7 +24,7 @@ def records(
             category=case.category,
             tier=case.tier,
             agents=case.agents,
-            question=case.question,
+            question=filled_in(case.question, case.vars),
             expected=tuple(_in_words(check) for check in case.checks),
             generated=case.generated,
             given_away=str(away.get(case.id, "")),

@@ -13,8 +13,9 @@ from promptforge.emit import emit
 from promptforge.errors import InputError, UsageError, WriteError
 from promptforge.files import CONFIG
 from promptforge.workbench.disk import exclusive, replace_files
+from promptforge.workbench.origin import installed_from
 
-__all__ = ["Scaffold", "place", "project_name", "refuse_project", "scaffold", "shared_files"]
+__all__ = ["WORKFLOW", "Scaffold", "place", "project_name", "refuse_project", "scaffold", "shared_files"]
 
 _DOT = "dot-"
 """How the starter's hidden files begin, so that no tool takes them for this repository's own."""
@@ -23,6 +24,9 @@ _YOURS = {
     ".pre-commit-config.yaml": ("promptforge check", "promptforge build --check"),
 }
 """Files that most repositories have: theirs stays, and the user is told what of ours it lacks."""
+WORKFLOW = ".github/workflows/promptforge.yml"
+_OPEN = b'PROMPTFORGE_SOURCE: ""'
+_TO_FILL_IN = b"FILL IN where promptforge is installed from"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class Scaffold:
     """Paths in the project, in order."""
     lacking: Mapping[str, tuple[str, ...]]
     """Files that were there and stay as they are, and what they should say too."""
+    open: bool = False
+    """Whether the workflow was written and must still be told where promptforge is installed from."""
 
 
 def scaffold(root: Path) -> Scaffold:
@@ -69,6 +75,9 @@ def project_name(root: Path) -> str:
 def shared_files() -> dict[str, bytes]:
     """What every new project gets besides its own files: schemas for editors, git's, pre-commit's and CI's files."""
     hidden = {path: content for path, content in _starter() if path.startswith(".")}
+    if source := installed_from():
+        filled = hidden[WORKFLOW].replace(_OPEN, f'PROMPTFORGE_SOURCE: "{source}"'.encode(), 1)
+        hidden[WORKFLOW] = filled.replace(_TO_FILL_IN, b"Where promptforge is installed from", 1)
     folder = files("promptforge") / "data" / "schemas"
     schemas = sorted((f for f in folder.iterdir() if f.name.endswith(".schema.json")), key=lambda f: f.name)
     return {**{f"schemas/{f.name}": f.read_bytes() for f in schemas}, **hidden}
@@ -105,7 +114,7 @@ def place(root: Path, contents: Mapping[str, bytes]) -> Scaffold:
         raise InputError(f"in {root} {', '.join(in_the_way)} {what} from what init would write", hint=hint)
     new = [path for path in ours if not _exists(root / path)]
     _write(root, {root / path: (ours[path], False) for path in new})
-    return Scaffold(root=root, written=tuple(new), lacking=lacking)
+    return Scaffold(root=root, written=tuple(new), lacking=lacking, open=_OPEN in ours.get(WORKFLOW, b""))
 
 
 def _exists(path: Path) -> bool:

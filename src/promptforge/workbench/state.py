@@ -16,13 +16,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from promptforge import __version__
 from promptforge.artifact import Artifact, Entry
 from promptforge.compiler.build import Build
 from promptforge.document import Decimal, Document
 from promptforge.emit import emit
 from promptforge.files import TEMPORARY, digest_of
 from promptforge.model import Column, Condition, Fact, Project, Table
+from promptforge.workbench.fresh import made_by
 
 if TYPE_CHECKING:
     from promptforge.workbench.forge import AgentLine, Report
@@ -175,7 +175,7 @@ def _format() -> list[object]:
             if name.endswith(".py"):
                 status = (Path(folder) / name).stat()
                 code.append([name, status.st_size, status.st_mtime_ns])
-    return [1, __version__, list(sys.version_info[:3]), sys.byteorder, digest_of(json.dumps(sorted(code)))]
+    return [*made_by(), sys.byteorder, digest_of(json.dumps(sorted(code)))]
 
 
 def read_state(root: Path) -> State | None:

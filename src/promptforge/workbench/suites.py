@@ -1,7 +1,9 @@
 """The suites of a project: read against what the compiler makes of its knowledge, and judged as `check` does."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from promptforge.bench.cases import Case, Suite
 from promptforge.bench.shown import GivenAway, given_away, show
@@ -9,11 +11,12 @@ from promptforge.bench.suite import read_suites
 from promptforge.compiler.allow import settle
 from promptforge.compiler.build import Build
 from promptforge.compiler.choose import Chooser
+from promptforge.compiler.judge import secrets_in_suites
 from promptforge.compiler.load import Loaded
 from promptforge.compiler.where import conditions
 from promptforge.document import Document
 from promptforge.errors import UsageError
-from promptforge.files import CONFIG
+from promptforge.files import CONFIG, YAML
 from promptforge.source import Diagnostic, did_you_mean, ordered
 from promptforge.text import Renderer
 from promptforge.yamlio import parse
@@ -40,6 +43,7 @@ def load_suites(build: Build, *, thorough: bool = False) -> Suites:
     documents, found = _documents(build)
     if not documents and not found:
         return Suites()
+    found += secrets_in_suites(documents.values())
     project = build.project
     chooser = Chooser(project)
     renderer = Renderer(project)
@@ -81,8 +85,19 @@ def suite_named(suites: Suites, name: str) -> Suite:
 
 def agent_names(build: Build) -> set[str]:
     """The names of all agents, those of a wrong shape included: their cases are not to blame."""
+    broken = [file for file in build.broken if file.startswith("agents/") and file.endswith(YAML)]
+    hidden = {name for file in broken for name in _names_in(file, build.tree.files.get(file, b""))}
     shaped = [d.data for file, d in build.documents.items() if file.startswith("agents/") and isinstance(d.data, dict)]
-    return {*build.project.agents, *(str(data["name"]) for data in shaped if "name" in data)}
+    return {*build.project.agents, *hidden, *(str(data["name"]) for data in shaped if "name" in data)}
+
+
+_NAME_LINE = re.compile(rb"^\s*name:\s*[\"']?([\w-]+)", re.MULTILINE)
+
+
+def _names_in(file: str, content: bytes) -> Iterator[str]:
+    """What the agent of a file that cannot be parsed is called, as far as its lines and its file's name show."""
+    yield PurePosixPath(file).stem
+    yield from (name.decode(errors="replace") for name in _NAME_LINE.findall(content)[:1])
 
 
 def _documents(build: Build) -> tuple[dict[str, Document], list[Diagnostic]]:
@@ -122,7 +137,10 @@ def settled(
     build: Build, documents: Mapping[str, Document], found: Sequence[Diagnostic], thorough: bool
 ) -> tuple[Diagnostic, ...]:
     """What remains of what was found in further documents of a project, once allowances have been used."""
+    unread = frozenset(d.span.file for d in found if d.code.startswith("PF1"))
     loaded = Loaded(
+        broken=build.broken | unread,
+        hidden_settings=build.hidden_settings,
         config=build.documents.get(CONFIG),
         knowledge={},
         agents={},

@@ -7,7 +7,7 @@ from promptforge.diff import CaseChange, FactChange
 from promptforge.source import Diagnostic
 from promptforge.workbench.suites import Suites
 
-__all__ = ["new_errors", "touched_by_facts", "touched_cases"]
+__all__ = ["new_errors", "touched_cases"]
 
 
 def touched_cases(old: Suites, new: Suites, facts: Sequence[FactChange]) -> Iterator[CaseChange]:
@@ -27,25 +27,10 @@ def touched_cases(old: Suites, new: Suites, facts: Sequence[FactChange]) -> Iter
             yield _change(place, other, "changed", what, changed)
 
 
-def touched_by_facts(suites: Suites, facts: Sequence[FactChange]) -> Iterator[CaseChange]:
-    """The cases that say something else because of changed facts, where the suites are known only as they are now."""
-    changed = _changed(facts)
-    columns = {(id_, column) for fact in facts for id_ in fact.ids for column in fact.columns}
-    for place, case in _cases(suites).items():
-        asked = any(printed in columns for printed in case.asked)
-        expected = any(p in columns for check in case.checks for p in check.printed)
-        what = tuple(word for word, differs in (("question", asked), ("expected", expected)) if differs)
-        if not what and not columns.isdisjoint(case.used):
-            what = ("question or expected",)
-        if what:
-            yield _change(place, case, "changed", what, changed)
-
-
-def new_errors(old: Suites | None, new: Suites) -> tuple[Diagnostic, ...]:
-    """What is wrong with the suites now that was not wrong before, as far as that is known."""
-    known = {(d.code, d.message) for d in old.diagnostics} if old else set()
-    wrong = [d for d in new.diagnostics if d.severity == "error" and (d.code, d.message) not in known]
-    return tuple(d for d in wrong if old or d.code.startswith(("PF3", "PF4")))
+def new_errors(old: Suites, new: Suites) -> tuple[Diagnostic, ...]:
+    """What is wrong with the suites now that was not wrong before."""
+    known = {(d.code, d.message) for d in old.diagnostics}
+    return tuple(d for d in new.diagnostics if d.severity == "error" and (d.code, d.message) not in known)
 
 
 def _cases(suites: Suites) -> Mapping[tuple[str, str], Case]:

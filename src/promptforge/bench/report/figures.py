@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from promptforge.bench.verdicts import signed
+from promptforge.bench.verdicts import digits_of, signed
 
 __all__ = ["count", "interval", "moment", "money", "p_value", "percentile", "plural", "score", "seconds"]
 
@@ -18,13 +18,15 @@ def score(value: float | None) -> str:
 
 
 def interval(low: float, high: float, *, differences: bool = False) -> str:
-    """An interval.
+    """An interval; one of differences has more digits where a bound that is not 0 would be rounded to it.
 
     >>> interval(0.55, 0.82), interval(-0.1, 0.2, differences=True)
     ('[0.550, 0.820]', '[−0.100, +0.200]')
     """
-    form = signed if differences else score
-    return f"[{form(low)}, {form(high)}]"
+    if not differences:
+        return f"[{score(low)}, {score(high)}]"
+    digits = digits_of((low, high), 3)
+    return f"[{signed(low, digits)}, {signed(high, digits)}]"
 
 
 def p_value(value: float | None) -> str:

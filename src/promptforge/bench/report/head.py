@@ -1,5 +1,6 @@
 """The first half of the page: the verdict, what was not answered, the overall difference, what changed."""
 
+from promptforge.bench.arms import Account, account
 from promptforge.bench.report.data import LABELS, Findings, could_show
 from promptforge.bench.report.figures import count, interval, money, plural, score
 from promptforge.bench.report.markup import Markup, tag
@@ -87,11 +88,13 @@ def notes(found: Findings) -> Markup | None:
 def unanswered(found: Findings) -> Markup:
     """The requests without an answer: above every score, because a missing score is never a zero."""
     missing = found.unanswered
-    asked = sum(spent.requests for spent in found.spent.values())
-    barred = sum(spent.states.get("not_applicable", 0) for spent in found.spent.values())
-    tail = f" Clearance bars {plural(barred, 'request')} more, which no side is scored on." if barred else ""
+    whole = account(found.run)
+    tail = _shared(whole)
+    if whole.barred:
+        tail += f" Clearance bars {plural(whole.barred, 'request')} more, which no side is scored on."
     if not missing:
-        text = f"Nothing is missing: all {plural(asked, 'request was', 'requests were')} answered.{tail}"
+        all_of = "the only request was" if whole.requests == 1 else f"all {whole.requests:,} requests were"
+        text = f"Nothing is missing: {all_of} answered.{tail}"
         return tag("p", tag("span", "✓ ", aria_hidden="true"), text, id="unanswered", class_="complete")
     rows = [
         tag(
@@ -104,13 +107,22 @@ def unanswered(found: Findings) -> Markup:
         for reply in missing[:_SHOWN]
     ]
     body = table("Unanswered requests", ("Case", "What happened", "Agent", "Arm"), rows)
+    once = len({reply.identity for reply in missing})
+    not_sent = f" ({count(whole.not_sent)} of them were not sent)" if whole.not_sent else ""
     lead = (
-        f"{plural(len(missing), 'request')} of {count(asked)} got no answer. None of them is scored as zero; "
-        f"the overall score waits for those that count.{tail}"
+        f"{plural(once, 'request')} of {count(whole.requests)} got no answer{not_sent}. None of them is scored as "
+        f"zero; the overall score waits for those that count.{tail}"
     )
     more = rest_button(len(missing) - _SHOWN, state="unanswered")
-    title = f"{plural(len(missing), 'request')} not answered"
+    title = f"{plural(once, 'request')} not answered"
     return section("unanswered", title, body, more, lead=lead, tone="alarm")
+
+
+def _shared(whole: Account) -> str:
+    """Why there are more answers than requests."""
+    if not whole.shared:
+        return ""
+    return f" They stand for {whole.replies:,} answers: what several arms send alike is sent once."
 
 
 def overall(found: Findings) -> Markup | None:
@@ -121,19 +133,25 @@ def overall(found: Findings) -> Markup | None:
     first = found.comparisons[0]
     can, _, why = could_show(effect).partition("; ")
     between = f"95 % interval {interval(effect.low, effect.high, differences=True)}"
-    spent = [spent.spent_usd for spent in found.spent.values() if spent.spent_usd is not None]
+    whole = account(found.run)
     figures = (
         ("Before", score(effect.before), found.name(first.before)),
         ("After", score(effect.after), found.name(first.after)),
         ("Difference", signed(effect.estimate), between if effect.differing else "nothing differs"),
         ("Sign-flip test", p_words(effect.p), _test(effect)),
         ("Could show from", can, why or "80 % power, at this discordance"),
-        ("Spent", money(sum(spent) if spent else None), "by this run" if spent else "no price is known"),
+        ("Spent", money(whole.spent_usd), _by_whom(whole)),
     )
     entries = (
         tag("div", tag("dt", name), tag("dd", tag("b", value), tag("span", about))) for name, value, about in figures
     )
     return tag("dl", entries, id="overall", class_="figures", aria_label="Overall")
+
+
+def _by_whom(whole: Account) -> str:
+    if whole.spent_usd is None:
+        return "no price is known"
+    return "by this run, at least" if whole.unpriced else "by this run"
 
 
 def _test(effect: Effect) -> str:

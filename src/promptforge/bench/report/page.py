@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain
 
+from promptforge.bench.arms import account
 from promptforge.bench.report.data import LABELS, Findings, findings
 from promptforge.bench.report.figures import moment, plural, score
 from promptforge.bench.report.head import changed, notes, overall, unanswered, verdict
@@ -105,7 +106,7 @@ def _hash(text: str) -> str:
 
 def _masthead(found: Findings) -> Markup:
     run = found.run
-    requests = plural(len(run.replies), "request")
+    requests = plural(account(run).requests, "request")
     models = ", ".join(dict.fromkeys(arm.model for arm in run.arms))
     facts = (run.suite, models, plural(len(run.cases), "case"), requests, moment(run.started), run.id)
     return tag("header", (tag("span", found.say(fact)) for fact in facts), class_="masthead")

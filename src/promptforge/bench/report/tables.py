@@ -1,10 +1,13 @@
 """The second half of the page: categories, failures by label, tokens and time, what stands apart, how to reproduce."""
 
 import re
+from ast import literal_eval
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from promptforge.bench.arms import account
 from promptforge.bench.cases import TIERS
+from promptforge.bench.judging import by_order
 from promptforge.bench.report.data import LABELS, Findings, could_show, reading
 from promptforge.bench.report.figures import count, interval, moment, money, p_value, plural, score, seconds
 from promptforge.bench.report.markup import Markup, tag
@@ -232,6 +235,8 @@ def resources(found: Findings) -> Markup:
     lead = (
         "As the servers counted them. An answer that was taken over keeps the time and the price of when it was asked."
     )
+    if account(found.run).shared:
+        lead += " What several arms send alike was sent once, and stands in the column of each."
     if unpriced:
         lead += f" {plural(unpriced, 'answer has', 'answers have')} no price, and the sums leave them out."
     return section(
@@ -294,12 +299,15 @@ def _judged(found: Findings) -> Markup | None:
             rows.append(tag("tr", tag("th", found.name(arm), scope="row"), cells))
     if not rows:
         return None
+    order = "; ".join(by_order(found.run.judgements))
     text = tag("p", "By a model, after a rubric: an opinion, and in no score.", class_="lead")
+    remark = tag("p", f"{order[:1].upper()}{order[1:]}.", class_="remarks") if order else None
     return tag(
         "div",
         tag("h3", "Judged answers"),
         text,
         table("Judged answers", ("Arm", "#n", "#Mean"), rows, class_="numbers"),
+        remark,
     )
 
 
@@ -327,7 +335,7 @@ def _described(found: Findings, entry: Mapping[str, Any]) -> Sequence[Markup]:
     return [
         tag("div", tag("dt", str(name)), tag("dd", found.say(_in_words(value))))
         for name, value in entry.items()
-        if value not in ("", None)
+        if value not in ("", None, {})
     ]
 
 
@@ -337,7 +345,16 @@ def _in_words(value: object) -> str:
 
 def models_shown(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The models as they were, without anything that is called a key and without a password in an address."""
-    return {name: _without_secrets(entry) for name, entry in models.items()}
+    return {name: _legible(_without_secrets(entry)) for name, entry in models.items()}
+
+
+def _legible(entry: dict[str, Any]) -> dict[str, Any]:
+    """With what the server said of itself as names and values: a run keeps it as one text."""
+    try:
+        said = dict(literal_eval(entry.get("says") or "[]"))
+    except (ValueError, TypeError, SyntaxError):
+        return entry
+    return {**entry, "says": said} if "says" in entry else entry
 
 
 def _without_secrets(entry: Mapping[str, Any]) -> dict[str, Any]:
