@@ -1003,7 +1003,7 @@ def test_a_question_is_kept_as_it_was_asked(pf, lab, house):
     with model() as server:
         lab(server)
         config = (house / "promptforge.yaml").read_text(encoding="utf-8")
-        house.write("promptforge.yaml", f"{config}runtime: {user_name: {max_tokens: 8}}\n")
+        house.write("promptforge.yaml", config + "runtime: {user_name: {max_tokens: 8}}\n")
         extra = (
             "  - id: hello\n    category: manners\n    agents: [yoda]\n    vars: {user_name: Mara}\n"
             '    ask: "I am {{ user_name }}. What runs on port 4242?"\n    expect: {abstain: true}\n'

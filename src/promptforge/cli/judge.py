@@ -60,6 +60,8 @@ def compare(
     with open_store(find_project(ctx)) as store:
         (run_a, arm_a), (run_b, arm_b) = _sides(store, before, after, name, model)
     found = compare_arms(run_a, arm_a, run_b, arm_b)
+    if not (found.overall or found.categories or found.generated or found.unanswered):
+        raise _nothing_common(found)
     _print(found, form)
     return _exit_code(found.verdict.word, fail_on)
 
@@ -88,6 +90,14 @@ def _print(found: "Comparison", form: str) -> None:
         print_json(show.comparison_json(found))
     else:
         print_text(show.comparison_text(found, painter()) if form == "text" else show.comparison_markdown(found))
+
+
+def _nothing_common(found: "Comparison") -> InputError:
+    """Two arms without one case that both were asked."""
+    first = f": {found.unpaired[0]}" if found.unpaired else ""
+    more = f" (and {len(found.unpaired) - 1:,} more)" if len(found.unpaired) > 1 else ""
+    message = f"{found.before} and {found.after} have no case in common that counts{first}{more}"
+    return InputError(message, hint="compare two arms that were asked the same suite: promptforge history list")
 
 
 def _exit_code(word: str, fail_on: str) -> int:

@@ -73,7 +73,8 @@ def bench(
 ) -> int:
     """Ask a suite's questions with the base and with the enriched prompt, and say which is better and how sure that is.
 
-    Answers are kept as they come: the same command goes on where it was stopped, and asks only what changed.
+    Answers are kept as they come: the same command, without --fresh, goes on where it was stopped, and asks only what
+    changed.
     Exit codes: 1 a verdict says no, 3 a budget ran out, 4 a backend failed (the judge's too), 130 interrupted.
     """
     from promptforge.workbench.bench import bench as run_bench
@@ -96,6 +97,7 @@ def bench(
         if planned.estimate.over and not yes:
             raise UsageError(planned.estimate.over, hint="look with --dry-run; go on with --yes")
         run = _run(planned if yes else _limited(planned), store, run_bench)
+        _say_recorded(planned)
     models = revisions[-1].build.project.config.models.values()
     return _show_run(
         run, planned, form, fail_on, reader=next((model.name for model in models if model.backend == "reader"), "")
@@ -204,6 +206,18 @@ def _run(planned: "Plan", store: "Store", run_bench: "Callable[..., Run]") -> "R
         return run_bench(planned, store, stop=stop, progress=progress)
 
 
+def _say_recorded(planned: "Plan") -> None:
+    """Where the recording is, and what it holds."""
+    if planned.asked.record is None:
+        return
+    from promptforge.console.terminal import plural, status
+    from promptforge.workbench.recording import recorded
+
+    count, known = recorded(planned.targets)
+    inherited = f", {known:,} of them answered by earlier runs" if known else ""
+    status(f"recorded {plural(count, 'exchange')} in {planned.asked.record}{inherited}")
+
+
 def _show_run(run: "Run", planned: "Plan", form: str, fail_on: str, *, reader: str) -> int:
     from promptforge.console.bench import run_text
     from promptforge.console.judged import silent_judge
@@ -212,7 +226,7 @@ def _show_run(run: "Run", planned: "Plan", form: str, fail_on: str, *, reader: s
 
     found = judged(run)
     if form == "text":
-        print_text(run_text(run, found, planned.estimate, painter(), reader=reader))
+        print_text(run_text(run, found, painter(), reader=reader))
     else:
         from promptforge.workbench.reporting import report_text
 
