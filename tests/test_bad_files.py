@@ -261,9 +261,7 @@ def test_the_limit_of_a_file_is_the_projects_own(project, capsys):
 
 def test_a_large_replay_file_is_read_up_to_a_limit(project, capsys):
     """PF812 says from which line on nothing was looked at: `check` answers at once."""
-    recipe = (
-        "recipe: r\nagents: [windu]\nmodel: near\nrows: 40\nmax_share_per_fact: 1\nmix: {replay: 1.0}\nsources: {replay: [training/*.jsonl]}\n"
-    )
+    recipe = "recipe: r\nagents: [windu]\nmodel: near\nrows: 40\nmax_share_per_fact: 1\nmix: {replay: 1.0}\nsources: {replay: [training/*.jsonl]}\n"
     (project / "promptforge.yaml").write_text("name: house\nmodels: {near: {backend: reader, tier: local}}\n")
     (project / "training").mkdir()
     (project / "training/r.yaml").write_text(recipe, encoding="utf-8")

@@ -172,7 +172,9 @@ def test_estimate_names_itself_and_its_margin() -> None:
     """An estimate says that it is one, and how far off it may be."""
     estimate = load_tokenizer("estimate", root=HERE)
     assert (estimate.name, estimate.exact, estimate.warnings) == ("estimate", False, ())
-    assert estimate.margin == ("errs high for vocabularies of 100,000 tokens and more, about 30 % on English and 40 % on tables")
+    assert estimate.margin == (
+        "errs high for vocabularies of 100,000 tokens and more, about 30 % on English and 40 % on tables"
+    )
 
 
 def test_tiktoken_is_exact() -> None:

@@ -132,9 +132,7 @@ class Compatible:
         elif self._login:
             keys += [self._login, self._login.partition(":")[2]]
             headers["Authorization"] = f"Basic {base64.b64encode(self._login.encode()).decode('ascii')}"
-        place = Place(
-            url=self._shown_url, model=self._model, key=self._key, keys=tuple(keys), timeout_s=timeout_s
-        )
+        place = Place(url=self._shown_url, model=self._model, key=self._key, keys=tuple(keys), timeout_s=timeout_s)
         return place, headers
 
 
