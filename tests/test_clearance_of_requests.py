@@ -300,7 +300,7 @@ def test_a_persona_that_quotes_it_by_hand(lab, spelled):
     """No reference explains it, in any spelling; by value it is seen."""
     lab.windu(persona=f"You are Windu. Never forget: {spelled} is ours.")
     _code, said = lab.run("bench", "--agent", "windu")
-    assert "it holds a value of" in said
+    assert "holds a value of" in said
     assert lab.run("ask", "windu", "Which port?")[0] == 2
     clean(lab, sent=0)
 

@@ -133,7 +133,11 @@ from pathlib import Path
 from promptforge.sources.all import SOURCES
 started = time.monotonic()
 made = SOURCES["homeassistant"].read([Path(p) for p in sys.argv[1:]], options={})
-rss_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:  # of this program alone: ru_maxrss also counts the process that it was forked from
+    status = open("/proc/self/status").read()
+    rss_kb = int(status.split("VmHWM:")[1].split()[0])
+except OSError:
+    rss_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"seen": len(made.seen), "rss_mb": rss_kb / 1024, "took_s": time.monotonic() - started}))
 """
 
