@@ -181,10 +181,10 @@ def _made(told: Told) -> Iterator[str]:
     yield f"- {took}, a whole seed {fmean(whole):.0f} minutes{beside}"
     yield f"- weights of the tiny model: {adapter['base_digest'][:12]}\n"
     yield (
-        "**The dose was chosen by looking**: rates and steps were tried on seed 1, the balanced mix was changed once, and "
-        "the dose kept is the one at which the lighter persona is past doubt. A lighter one forgot much less (rank 16 at "
-        "half as many steps 0.620, balanced 0.664). So seed 1 is no test of its own, and how much is forgotten is no "
-        "finding; seeds 2 and 3 were run once. examples/forgetting/README.md has every dose that was tried.\n"
+        "**The dose was chosen by looking**: rates and steps were tried on seed 1, the balanced mix was changed once, "
+        "and the dose kept is the one at which the lighter persona is past doubt. A lighter one forgot much less (rank "
+        "16 at half as many steps 0.620, balanced 0.664). So seed 1 is no test of its own, and how much is forgotten "
+        "is no finding; seeds 2 and 3 were run once. examples/forgetting/README.md has every dose that was tried.\n"
     )
     yield (
         "The direction is what can be compared with the story that it repeats (0.704, 0.765, and 0.252 after the "
