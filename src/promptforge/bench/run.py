@@ -221,6 +221,7 @@ class _Sender:
     def _pass_on(self) -> None:
         while self.news:
             self.arrived(*self.news.popleft())
+            time.sleep(0)  # lets a thread go first that has a request to send: it would wait 5 ms for this one
 
     def _stop_for(self, reason: str) -> None:
         with self.lock:
