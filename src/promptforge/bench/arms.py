@@ -7,11 +7,10 @@ from typing import NamedTuple, TypeVar
 
 from promptforge.bench.cases import TIERS
 from promptforge.bench.levels import Mark, category_levels, overall_level
-from promptforge.bench.results import Arm, ArmScores, CaseRecord, CaseScore, Reply, Run
+from promptforge.bench.results import NOT_SENT, Arm, ArmScores, CaseRecord, CaseScore, Reply, Run
 
 __all__ = [
     "FULL",
-    "NOT_SENT",
     "Account",
     "Reason",
     "Side",
@@ -24,8 +23,6 @@ __all__ = [
 
 FULL = 1 - 1e-9
 """From here on a score is the full one, whatever a mean of floats makes of it."""
-NOT_SENT = "not sent: "
-"""How the reason begins of what was not sent because of what befell another request."""
 _SAID = ("answered", "truncated")
 _T = TypeVar("_T")
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from promptforge.bench.results import Level
 from promptforge.bench.stats import ALPHA
@@ -29,6 +28,8 @@ def wilson(mean: float, size: float, *, alpha: float = ALPHA) -> tuple[float, fl
     >>> tuple(round(limit, 3) for limit in wilson(28 / 40, 40))
     (0.546, 0.819)
     """
+    from statistics import NormalDist  # see there
+
     z = NormalDist().inv_cdf(1 - alpha / 2)
     scale = 1 + z * z / size
     centre = (mean + z * z / (2 * size)) / scale

@@ -8,6 +8,7 @@ from promptforge.backends.base import Answer
 from promptforge.bench.cases import Tier
 
 __all__ = [
+    "NOT_SENT",
     "OWN",
     "Arm",
     "ArmScores",
@@ -27,6 +28,8 @@ __all__ = [
     "Verdict",
 ]
 
+NOT_SENT = "not sent: "
+"""How the reason begins of what was not sent because of what befell another request."""
 State = Literal["answered", "failed", "timed_out", "truncated", "not_applicable"]
 """`truncated` was asked again with twice the limit and is scored on what was said; `not_applicable`: clearance."""
 

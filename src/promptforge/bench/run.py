@@ -14,10 +14,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 from promptforge.backends.base import Answer, Backend, BackendError, Request, ToolCall, Usage
-from promptforge.bench.arms import NOT_SENT
 from promptforge.bench.pace import Pace
 from promptforge.bench.plan import Job, with_limit_doubled
-from promptforge.bench.results import State
+from promptforge.bench.results import NOT_SENT, State
 from promptforge.errors import PromptforgeError
 from promptforge.store import StoredAnswer
 

@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from promptforge.bench.cases import TIERS
@@ -333,6 +332,8 @@ def cases_needed(
 
 
 def _z(alpha: float) -> float:
+    from statistics import NormalDist  # it loads decimals and fractions: a few ms that not every command needs
+
     return NormalDist().inv_cdf(1 - alpha / 2)
 
 

@@ -184,7 +184,7 @@ def _revisions(root: Path, against: str | None) -> "list[Revision] | None":
 
 
 def _show_plan(planned: "Plan", form: str) -> int:
-    from promptforge.console.bench import plan_json, plan_text
+    from promptforge.console.sending import plan_json, plan_text
     from promptforge.console.terminal import print_json, print_text
 
     if form == "json":
@@ -196,14 +196,19 @@ def _show_plan(planned: "Plan", form: str) -> int:
 
 def _run(planned: "Plan", store: "Store", run_bench: "Callable[..., Run]") -> "Run":
     from promptforge.bench.run import Progress
-    from promptforge.console.bench import opening
+    from promptforge.console.sending import opening
     from promptforge.console.terminal import status
 
     progress = Progress()
     stop = threading.Event()
     status(opening(planned))
     with interrupts(stop), shown(progress):
-        return run_bench(planned, store, stop=stop, progress=progress)
+        return run_bench(planned, store, stop=stop, progress=progress, meanwhile=_load_what_shows)
+
+
+def _load_what_shows() -> None:
+    """While answers are waited for."""
+    import promptforge.console.bench  # noqa: F401
 
 
 def _say_recorded(planned: "Plan") -> None:

@@ -35,7 +35,7 @@ def interrupts(stop: threading.Event) -> Iterator[None]:
 @contextmanager
 def shown(progress: "Progress") -> Iterator[None]:
     """A line that says how far it is, on a terminal."""
-    from promptforge.console.bench import progress_line
+    from promptforge.console.sending import progress_line
 
     if not sys.stderr or not sys.stderr.isatty():
         yield

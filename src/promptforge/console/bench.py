@@ -1,137 +1,26 @@
-"""A run: what it will send, how far it is, what came of it; and the list of runs."""
+"""A run: what came of it; and the list of runs."""
 
-import math
-import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from promptforge.bench.arms import account
 from promptforge.bench.results import Reply, Run
-from promptforge.bench.run import Progress
 from promptforge.bench.verdicts import signed, spread
 from promptforge.bench.worth import WITHOUT, Worth
 from promptforge.console.compare import arms_text, comparison_text
 from promptforge.console.judged import goes_on, judgements_text
+from promptforge.console.sending import first_names
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.console.unanswered import unanswered_text
 from promptforge.store import RunHead
 from promptforge.workbench.judged import Judged
-from promptforge.workbench.planning import Estimate, Plan
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["opening", "plan_json", "plan_text", "progress_line", "run_text", "runs_json", "runs_text", "worths_text"]
+__all__ = ["run_text", "runs_json", "runs_text", "worths_text"]
 
 _FEW = 5
 _ROOM = 60
 """Characters of the arms in a list of runs."""
-
-
-def opening(plan: Plan) -> str:
-    """One line before anything is sent."""
-    size = f"{plan.suite.name}: {plural(len(plan.records), 'case')}, {plural(len(plan.arms), 'arm')}"
-    return f"{size}; {_sending(plan.estimate)}"
-
-
-def _sending(estimate: Estimate) -> str:
-    parts = [f"{plural(estimate.requests, 'request')} to send" if estimate.requests else "nothing to send"]
-    if estimate.inherited:
-        parts.append(f"{estimate.inherited:,} inherited from {_runs(estimate.from_runs)}")
-    if estimate.barred:
-        parts.append(f"{estimate.barred:,} barred by clearance")
-    return ", ".join(parts)
-
-
-def plan_text(plan: Plan) -> str:
-    """What --dry-run says."""
-    estimate = plan.estimate
-    lines = [opening(plan)]
-    rows = [(f"  {model}", f"{count:,}", "requests") for model, count in estimate.by_model.items()]
-    lines += columns(rows, right=(1,)).split("\n") if rows else []
-    tokens = f"{estimate.input_tokens:,} tokens in, up to {estimate.output_tokens:,} out"
-    dollars = _dollars(estimate.usd, estimate.unpriced, estimate.known_usd)
-    lines.append(f"{tokens}, {dollars}; what is cut off is asked for once more, with twice the room")
-    lines += _judging(plan)
-    lines += [f"note: {note}" for note in plan.notes]
-    if estimate.over:
-        lines.append(f"this needs --yes: {estimate.over}")
-    return "\n".join(lines)
-
-
-def _dollars(usd: float | None, unpriced: Sequence[str], known_usd: float = 0.0) -> str:
-    if usd is None:
-        no_price = f"promptforge.yaml gives no price for {', '.join(unpriced)}"
-        if known_usd:
-            return f"up to {_amount(known_usd)} for the rest, and at a cost that is not known: {no_price}"
-        return f"at a cost that is not known: {no_price}"
-    return f"up to {_amount(usd)}" if usd else "free"
-
-
-def _amount(usd: float) -> str:
-    return f"${usd:.2f}" if usd >= 1 else f"${math.ceil(usd * 1e4) / 1e4:.4f}"
-
-
-def _judging(plan: Plan) -> "Iterator[str]":
-    judging = plan.estimate.judging
-    if plan.judge is not None and (judging.requests or judging.inherited):
-        known = f", {judging.inherited:,} inherited" if judging.inherited else ""
-        most = f"at most {plural(judging.requests, 'request')}{known}, {_dollars(judging.usd, [plan.judge.model.name])}"
-        yield f"judged by {plan.judge.model.name}, apart: {most}"
-
-
-def plan_json(plan: Plan) -> dict[str, object]:
-    """What --dry-run says, for programs."""
-    estimate = plan.estimate
-    return {
-        "version": 1,
-        "suite": plan.suite.name,
-        "cases": len(plan.records),
-        "arms": [str(arm) for arm in plan.arms],
-        "requests": estimate.requests,
-        "inherited": estimate.inherited,
-        "inherited_from": dict(estimate.from_runs),
-        "barred": estimate.barred,
-        "by_model": dict(estimate.by_model),
-        "input_tokens": estimate.input_tokens,
-        "output_tokens": estimate.output_tokens,
-        "usd": estimate.usd,
-        "known_usd": estimate.known_usd,
-        "unpriced": list(estimate.unpriced),
-        "judge": _judging_json(plan),
-        "over": estimate.over,
-        "notes": list(plan.notes),
-    }
-
-
-def _judging_json(plan: Plan) -> dict[str, object] | None:
-    if plan.judge is None:
-        return None
-    judging = plan.estimate.judging
-    return {
-        "model": plan.judge.model.name,
-        "requests": judging.requests,
-        "inherited": judging.inherited,
-        "usd": judging.usd,
-    }
-
-
-def progress_line(progress: Progress) -> str:
-    """How far a run is: done, rate, cost so far, time left."""
-    elapsed_s = max(1e-6, time.monotonic() - progress.started)
-    rate = (progress.sent + progress.failed) / elapsed_s
-    left = progress.total - progress.done
-    parts = [f"{progress.done:,}/{progress.total:,}", f"{rate:.1f}/s"]
-    if progress.usd:
-        parts.append(f"${progress.usd:.2f}")
-    if progress.failed:
-        parts.append(f"{progress.failed:,} unanswered")
-    if rate and left:
-        minutes, seconds = divmod(int(left / rate), 60)
-        parts.append(f"{minutes}:{seconds:02} left")
-    return " · ".join(parts)
 
 
 def run_text(run: Run, found: Judged, paint: Painter, *, reader: str = "") -> str:
@@ -179,7 +68,7 @@ def _sent(run: Run) -> str:
     if found.answered != found.asked:
         parts.append(f"answered {found.answered:,}")
     if found.inherited:
-        parts.append(f"inherited {found.inherited:,} from {_runs(found.from_runs)}")
+        parts.append(f"inherited {found.inherited:,} from {first_names(found.from_runs)}")
     if found.shared:
         parts.append(f"{found.shared:,} more answered by the same requests")
     if found.unpriced:
@@ -189,12 +78,7 @@ def _sent(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _runs(names: Iterable[str]) -> str:
-    first = list(names)
-    return ", ".join(first[:2]) + (", …" if len(first) > 2 else "")
-
-
-def _unanswered(run: Run, paint: Painter, *, silent: bool) -> "Iterator[str]":
+def _unanswered(run: Run, paint: Painter, *, silent: bool) -> Iterator[str]:
     """By reason, with the first requests of each; where nobody answered at all, nobody needs their names."""
     missing = {r.identity: r for r in run.replies if r.state in ("failed", "timed_out")}
     if run.stopped:
@@ -210,7 +94,7 @@ def _place(run: Run, reply: Reply) -> str:
     return f"{reply.case} × {reply.agent} × {reply.arm}{number}"
 
 
-def _barred(run: Run) -> "Iterator[str]":
+def _barred(run: Run) -> Iterator[str]:
     messages = (reply.message for reply in run.replies if reply.state == "not_applicable")
     reasons = Counter(text.replace("it holds", "the prompt or the question holds", 1) for text in messages)
     if reasons:

@@ -7,11 +7,12 @@ from promptforge.backends.base import Request
 from promptforge.bench.cases import Case
 from promptforge.bench.plan import Job, identity_of, request_for
 from promptforge.bench.results import Arm, Held
+from promptforge.bench.shown import GivenAway
 from promptforge.model import Model, Prompt
 from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.variants import Compiled, prompt_of
 
-__all__ = ["Planner"]
+__all__ = ["AskedOf", "Planner"]
 
 Identity = Mapping[str, str]
 _TEXT = 300
@@ -135,3 +136,14 @@ class Planner:
             fact=min(wanted.intersection(segment.facts)),
             text=" ".join(lines.split())[:_TEXT],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedOf:
+    """What is asked of one revision of a project."""
+
+    cases: Mapping[str, Case]
+    arms: Sequence[Arm]
+    planner: Planner
+    away: Mapping[str, GivenAway]
+    """The cases that an example gives away."""

@@ -20,7 +20,6 @@ from promptforge.errors import InputError
 from promptforge.model import Model
 from promptforge.store import HISTORY, RunHead, Store
 from promptforge.workbench.environment import now_utc
-from promptforge.workbench.judging import judged_by_rubric
 from promptforge.workbench.planning import Plan
 from promptforge.workbench.recording import take_over
 
@@ -36,14 +35,18 @@ def bench(
     stop: threading.Event,
     progress: Progress | None = None,
     now: Callable[[], str] = now_utc,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Run:
-    """Send what is not known, score all of it, and keep the run. What was answered is kept whatever happens."""
+    """Send what is not known, score all of it, and keep the run. What was answered is kept whatever happens.
+
+    `meanwhile` is called while the first answers are waited for: for what the caller needs after the run.
+    """
     started, progress = now(), progress or Progress()
     run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
     scores = _Scores(plan)
-    blank = _run(plan, run_id, started, stopped=_KILLED)
     # What is killed is in the list of runs, and can be read; its cases would only make the start slower.
-    store.put_run(head_of(blank), plain_run(replace(blank, cases=())))
+    blank = _run(plan, run_id, started, stopped=_KILLED)
+    store.put_run(head_of(blank, plan.case_count), plain_run(blank))
     if plan.asked.record is not None:
         take_over(plan.jobs, plan.known, plan.targets)
     outcomes, stopped = execute(
@@ -57,11 +60,14 @@ def bench(
         stop=stop,
         progress=progress,
         arrived=scores.of,
-        meanwhile=_get_ready,
+        meanwhile=lambda: (_get_ready(plan), meanwhile()),
     )
     run = _run(plan, run_id, started, stopped=stopped)
-    run = replace(run, finished="" if stopped else now(), replies=tuple(_replies(plan, outcomes, scores)))
+    replies = tuple(_replies(plan, outcomes, scores))
+    run = replace(run, finished="" if stopped else now(), cases=plan.records, replies=replies)
     if plan.judge is not None:
+        from promptforge.workbench.judging import judged_by_rubric
+
         run = judged_by_rubric(
             plan.judge, run, plan.jobs, store, limits=plan.asked.limits, now=now, stop=stop, progress=progress
         )
@@ -69,10 +75,11 @@ def bench(
     return run
 
 
-def _get_ready() -> None:
-    """Load what scores and judges, while the first answer is waited for."""
+def _get_ready(plan: Plan) -> None:
+    """Load what scores and judges, and make what the run keeps of its cases."""
     for name in ("promptforge.bench.refusal", "promptforge.bench.language", "promptforge.workbench.judged"):
         import_module(name)
+    _ = plan.records
 
 
 def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:
@@ -85,13 +92,15 @@ def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:
         started=started,
         command=plan.asked.command or " ".join(sys.argv),
         arms=plan.arms,
-        cases=plan.records,
+        cases=(),
         replies=(),
         repeats=plan.asked.repeats,
         notes=plan.notes,
         stopped=stopped,
         environment=plan.environment,
-        models={name: _described(model, plan.said[name]) for name, model in plan.models.items()},
+        models={
+            name: _described(model, plan.said[name], plan.weights.get(name, "")) for name, model in plan.models.items()
+        },
         private_values=plan.private_values,
         section_tokens=plan.section_tokens,
     )
@@ -141,19 +150,20 @@ class _Scores:
             return replace(outcome, state="failed", fault="pattern", message=problem.message, hint=problem.hint), None
 
 
-def _described(model: Model, said: str) -> dict[str, Any]:
+def _described(model: Model, said: str, weights: str) -> dict[str, Any]:
     kept = {k: v for k, v in model.settings.items() if k in ("backend", "base_url", "model", "params", "tier", "price")}
     if "base_url" in kept:
         kept["base_url"] = plain_url(kept["base_url"])
-    return {**kept, "tier": model.tier, "says": said}
+    return {**kept, "tier": model.tier, "says": said} | ({"weights": weights} if weights else {})
 
 
-def head_of(run: Run) -> RunHead:
-    """What a list of runs shows."""
+def head_of(run: Run, cases: int | None = None) -> RunHead:
+    """What a list of runs shows; `cases`: how many, where the run does not hold them yet."""
     states: dict[str, int] = {}
     for reply in run.replies:
         states[reply.state] = states.get(reply.state, 0) + 1
-    head = {"arms": [str(arm) for arm in run.arms], "cases": len(run.cases), "states": states, "stopped": run.stopped}
+    count = len(run.cases) if cases is None else cases
+    head = {"arms": [str(arm) for arm in run.arms], "cases": count, "states": states, "stopped": run.stopped}
     return RunHead(id=run.id, started=run.started, finished=run.finished, suite=run.suite, head=head)
 
 

@@ -19,6 +19,8 @@ from promptforge.model import Model
 from promptforge.store import Store
 from promptforge.workbench.adapters import Adapter
 from promptforge.workbench.bench import bench
+from promptforge.workbench.costs import Outlook, estimate
+from promptforge.workbench.environment import now_utc
 from promptforge.workbench.planning import Plan, plan
 from promptforge.workbench.scope import Asked, Revision
 
@@ -63,6 +65,8 @@ class Contender:
     adapter: Path | None = None
     digest: str = ""
     variant: str = "enriched"
+    seed: int | None = None
+    """Of its training, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +168,7 @@ def _planned(
         variants=(contender.variant,),
         agents=contest.agents,
         fresh=contest.fresh,
+        judged=False,  # a gate goes by scores alone: nobody's key is needed for it
         timeout_s=contest.timeout_s,
         limits=contest.limits,
         command=contest.command,
@@ -174,7 +179,7 @@ def _planned(
         planned.close()
         hint = f"clearance or the agents' privacy keeps everything from {contest.model.name}"
         raise UsageError(f"no case of {planned.suite.name} may be asked of '{contest.model.name}'", hint=hint)
-    return _with_identity(planned, contest, contender, store)
+    return _with_identity(planned, contest, contender, store, sending=sending)
 
 
 def _answering_at(build: Build, served: Model) -> Build:
@@ -188,8 +193,11 @@ def _answering_at(build: Build, served: Model) -> Build:
     return replace(build, project=replace(project, config=replace(project.config, models=models), agents=agents))
 
 
-def _with_identity(planned: Plan, contest: Contest, contender: Contender, store: Store) -> Plan:
-    """A port is another one each time, and says nothing; the adapter is what tells one arm's answers from another's."""
+def _with_identity(planned: Plan, contest: Contest, contender: Contender, store: Store, *, sending: bool) -> Plan:
+    """A port is another one each time, and says nothing; the adapter is what tells one arm's answers from another's.
+
+    What a server said of itself is part of it, too: before it runs, it is taken to say what it said the last time.
+    """
     settings = contest.model.settings
     server = {
         "backend": contest.model.backend,
@@ -197,12 +205,16 @@ def _with_identity(planned: Plan, contest: Contest, contender: Contender, store:
         "serve": str(settings.get("serve", "")),
         "weights": contest.weights,
         "adapter": contender.digest,
-        "said": digest_of(planned.said.get(contest.model.name, "")),
     }
+    place = f"tournament {sorted(server.items())}"
+    if sending:
+        store.put_said(place, planned.said.get(contest.model.name, ""), at=now_utc())
+    server["said"] = digest_of(store.said(place))
     jobs = tuple(
         job if job.barred else replace(job, identity=identity_of(job.request, server, job.repeat))
         for job in planned.jobs
     )
     known = {} if contest.fresh else known_outcomes(store.answers(job.identity for job in jobs if not job.barred))
     about = {"arm": contender.words, "adapter": contender.digest or "none"}
-    return replace(planned, jobs=jobs, known=known, judge=None, environment={**planned.environment, **about})
+    costs = estimate(jobs, known, planned.models, contest.revision.build, Outlook())
+    return replace(planned, jobs=jobs, known=known, estimate=costs, environment={**planned.environment, **about})

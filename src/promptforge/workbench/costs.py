@@ -9,14 +9,22 @@ from promptforge.bench.plan import Job
 from promptforge.bench.run import Outcome
 from promptforge.compiler.build import Build
 from promptforge.model import Model
-from promptforge.workbench.judging import Outlook
 
-__all__ = ["Estimate", "estimate", "limits_of", "over_limit"]
+__all__ = ["Estimate", "Outlook", "estimate", "limits_of", "over_limit"]
 
 _LIMIT_REQUESTS, _LIMIT_USD = 5000, 5.0
 """More needs --yes, where promptforge.yaml says nothing of `limits.bench`."""
 _ANSWER_TOKENS = 512
 """What an answer is taken to cost in an estimate where no `max_tokens` says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What judging will take, at most; counted apart."""
+
+    requests: int = 0
+    inherited: int = 0
+    usd: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

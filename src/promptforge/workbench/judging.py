@@ -11,38 +11,19 @@ from promptforge.bench.judging import asked_of, family_of, read, request_for, sa
 from promptforge.bench.plan import Job, identity_of
 from promptforge.bench.results import Arm, Judgement, Reply, Run
 from promptforge.bench.run import Limits, Outcome, Progress, Target, execute, known_outcomes
-from promptforge.errors import UsageError
-from promptforge.model import Config, Model
-from promptforge.source import did_you_mean
+from promptforge.model import Model
 from promptforge.store import Store
 from promptforge.workbench.clearance import Clearance
+from promptforge.workbench.costs import Outlook
 from promptforge.workbench.judged import pairs_of
 from promptforge.workbench.recording import take_over
 
-__all__ = ["Judge", "Outlook", "judge_named", "judged_by_rubric"]
+__all__ = ["Judge", "judged_by_rubric"]
 
 _UNKNOWN_TOKENS = 1700
 """What a request to a judge is taken to have where its two answers are not known yet."""
 _VERDICT_TOKENS = 256
 """What a verdict is taken to have where no `max_tokens` says it."""
-_NO_JUDGE = "name one in promptforge.yaml: `judge: MODEL`, of another family than the models that are judged"
-
-
-def judge_named(config: Config, cases: Iterable[Case]) -> tuple[Model | None, list[str]]:
-    """The model that judges, and what is to be said where there are rubrics and none. Raises UsageError."""
-    rubrics = sum(1 for case in cases if case.judge)
-    name = config.settings.get("judge", "")
-    if not rubrics:
-        return None, []
-    many = "1 case has a rubric" if rubrics == 1 else f"{rubrics} cases have a rubric"
-    if not name:
-        return None, [f"{many}, and nobody judges; {_NO_JUDGE}"]
-    if name not in config.models:
-        hint = did_you_mean(name, config.models) or _NO_JUDGE
-        raise UsageError(f"promptforge.yaml says `judge: {name}`, and there is no such model", hint=hint)
-    if config.models[name].backend == "reader":
-        return None, [f"{many}, and {name} is no model that could judge; {_NO_JUDGE}"]
-    return config.models[name], []
 
 
 Place = tuple[Arm, str, str, int]
@@ -61,15 +42,6 @@ class _Pair:
     """As the later arm has it."""
     fault: str = ""
     why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """What judging will take, at most; counted apart."""
-
-    requests: int = 0
-    inherited: int = 0
-    usd: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

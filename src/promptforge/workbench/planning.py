@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptforge.bench.cases import Case, Suite
 from promptforge.bench.known import Known
@@ -14,22 +16,22 @@ from promptforge.bench.results import Arm, CaseRecord
 from promptforge.bench.run import Outcome, Target, known_outcomes
 from promptforge.model import Model
 from promptforge.store import Store
-from promptforge.workbench.ablation import section_tokens
-from promptforge.workbench.arms import Planner
+from promptforge.workbench.arms import AskedOf, Planner
 from promptforge.workbench.clearance import Clearance
-from promptforge.workbench.costs import Estimate, estimate
+from promptforge.workbench.costs import Estimate, Outlook, estimate
 from promptforge.workbench.environment import environment
-from promptforge.workbench.judging import Judge, Outlook
 from promptforge.workbench.prefixes import with_caching
-from promptforge.workbench.records import clustered, records
 from promptforge.workbench.scope import Asked, Revision, Scope, scope_of
 from promptforge.workbench.targets import Answering, open_models, target_of
 from promptforge.workbench.variants import Compiled
 
+if TYPE_CHECKING:
+    from promptforge.workbench.judging import Judge
+
 __all__ = ["Estimate", "Plan", "plan"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: the records are made once requests are under way, and kept
 class Plan:
     """A run before it is sent."""
 
@@ -38,7 +40,8 @@ class Plan:
     arms: tuple[Arm, ...]
     jobs: tuple[Job, ...]
     known: Mapping[str, Outcome]
-    records: tuple[CaseRecord, ...]
+    sides: Sequence[AskedOf]
+    """What the records of the cases are made of, by revision."""
     targets: Mapping[str, Target]
     models: Mapping[str, Model]
     said: Mapping[str, str]
@@ -46,10 +49,24 @@ class Plan:
     """By revision: the values of its facts, and its cases by id."""
     notes: tuple[str, ...]
     estimate: Estimate
-    judge: Judge | None = None
+    judge: "Judge | None" = None
     private_values: tuple[str, ...] = ()
     section_tokens: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """By model, the digest of its weights, as far as they are known here."""
+
+    @cached_property
+    def records(self) -> tuple[CaseRecord, ...]:
+        """The cases that are asked, as the run keeps them."""
+        from promptforge.workbench.records import records
+
+        return records(self.sides, self.jobs)
+
+    @property
+    def case_count(self) -> int:
+        """How many cases are asked."""
+        return len({job.case.id for job in self.jobs})
 
     def close(self) -> None:
         """Give back the connections of its backends."""
@@ -68,7 +85,7 @@ class _Made:
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Of two revisions: why cases are left out, and how many."""
     arms: list[Arm] = field(default_factory=list)
-    records: dict[str, CaseRecord] = field(default_factory=dict)
+    sides: list[AskedOf] = field(default_factory=list)
 
 
 def plan(
@@ -118,7 +135,7 @@ def _planned(
         arms=tuple(made.arms),
         jobs=tuple(in_order(jobs)),
         known=known,
-        records=tuple(clustered(list(_asked_of(made.records, jobs)), by_id.values())),
+        sides=made.sides,
         targets=targets,
         models=scope.models,
         said=answering.said,
@@ -136,6 +153,7 @@ def _planned(
         private_values=tuple(clearance.private_values()),
         section_tokens=_section_tokens(scope.compiled[now.name], scope.variants, root),
         environment=environment(root, now.build),
+        weights=answering.weights,
     )
 
 
@@ -147,7 +165,9 @@ def _judge(
     cases: Mapping[str, Mapping[str, Case]],
     arms: Sequence[Arm],
     asked: Asked,
-) -> Judge:
+) -> "Judge":
+    from promptforge.workbench.judging import Judge
+
     model = scope.judge
     assert model is not None  # made only where there is one
     return Judge(
@@ -162,7 +182,7 @@ def _judge(
     )
 
 
-def _notes_of(judge: Judge | None, jobs: Sequence[Job]) -> Iterable[str]:
+def _notes_of(judge: "Judge | None", jobs: Sequence[Job]) -> Iterable[str]:
     return judge.notes(jobs) if judge else ()
 
 
@@ -170,17 +190,6 @@ def _without_price(asked: Asked, costs: Estimate) -> Iterable[str]:
     if asked.limits.usd is not None and costs.unpriced:
         names = ", ".join(costs.unpriced)
         yield f"--max-usd counts only what has a price: promptforge.yaml gives none for {names}; see --max-tokens"
-
-
-def _asked_of(kept: Mapping[str, CaseRecord], jobs: Sequence[Job]) -> Iterable[CaseRecord]:
-    """The cases with the agents that are asked: of two revisions, those whose prompts differ."""
-    agents: dict[str, dict[str, None]] = {}
-    for job in jobs:
-        agents.setdefault(job.case.id, {})[job.agent] = None
-    for id_, asked in agents.items():
-        record = kept[id_]
-        names = tuple(name for name in record.agents if name in asked)
-        yield record if names == record.agents else replace(record, agents=names)
 
 
 def _made(
@@ -198,12 +207,8 @@ def _made(
         made.arms += arms
         made.jobs += planner.jobs(arms, cases)
         away = revision.suites.given_away.get(scope.suite.name, {})
-        for record in records(cases, arms, planner, away):
-            older = made.records.get(record.id)
-            given_away = record.given_away or (older.given_away if older else "")
-            made.records[record.id] = (
-                record if given_away == record.given_away else replace(record, given_away=given_away)
-            )
+        own = {case.id: case for case in cases}
+        made.sides.append(AskedOf(cases=own, arms=arms, planner=planner, away=away))
     if len(revisions) > 1:
         kept = _differing(made.jobs)
         made.dropped = _dropped(made.jobs, kept)
@@ -217,6 +222,8 @@ def _section_tokens(
     """What each section costs, where a run leaves sections out."""
     if all(variant in ("base", "enriched") for variant in variants):
         return {}
+    from promptforge.workbench.ablation import section_tokens
+
     return section_tokens((one for by_agent in compiled.values() for one in by_agent.values()), root)
 
 

@@ -4,20 +4,45 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from promptforge.bench.cases import Case, Check
+from promptforge.bench.plan import Job
 from promptforge.bench.results import Arm, CaseRecord
 from promptforge.bench.score import pass_fail
 from promptforge.bench.shown import GivenAway
 from promptforge.bench.stats import clusters
 from promptforge.bench.texts import filled_in
-from promptforge.workbench.arms import Planner
+from promptforge.workbench.arms import AskedOf, Planner
 
-__all__ = ["clustered", "records"]
+__all__ = ["records"]
 
 
-def records(
-    cases: Sequence[Case], arms: Sequence[Arm], planner: Planner, away: Mapping[str, GivenAway]
+def records(sides: Sequence[AskedOf], jobs: Sequence[Job]) -> tuple[CaseRecord, ...]:
+    """The cases that are asked, as the last revision has them, with what the prompts hold for them.
+
+    Their agents are those that are asked: of two revisions, those whose prompts differ.
+    """
+    made: dict[str, CaseRecord] = {}
+    for side in sides:
+        for record in _records(side.cases.values(), side.arms, side.planner, side.away):
+            older = made.get(record.id)
+            given_away = record.given_away or (older.given_away if older else "")
+            same = record.given_away == given_away
+            made[record.id] = record if same else replace(record, given_away=given_away)
+    return tuple(_clustered(list(_asked_of(made, jobs)), [side.cases for side in sides]))
+
+
+def _asked_of(made: Mapping[str, CaseRecord], jobs: Sequence[Job]) -> Iterable[CaseRecord]:
+    agents: dict[str, dict[str, None]] = {}
+    for job in jobs:
+        agents.setdefault(job.case.id, {})[job.agent] = None
+    for id_, asked in agents.items():
+        record = made[id_]
+        names = tuple(name for name in record.agents if name in asked)
+        yield record if names == record.agents else replace(record, agents=names)
+
+
+def _records(
+    cases: Iterable[Case], arms: Sequence[Arm], planner: Planner, away: Mapping[str, GivenAway]
 ) -> Iterable[CaseRecord]:
-    """The cases with what the prompts hold for them; `away` are those that an example gives away."""
     for case in cases:
         yield CaseRecord(
             id=case.id,
@@ -37,7 +62,7 @@ def records(
         )
 
 
-def clustered(kept: Sequence[CaseRecord], revisions: Iterable[Mapping[str, Case]]) -> list[CaseRecord]:
+def _clustered(kept: Sequence[CaseRecord], revisions: Iterable[Mapping[str, Case]]) -> list[CaseRecord]:
     """With the name of their cluster: cases whose checks print a value of a common fact."""
     facts: dict[str, set[str]] = {record.id: set() for record in kept}
     for cases in revisions:

@@ -11,13 +11,14 @@ from promptforge.bench.results import OWN
 from promptforge.bench.run import Limits
 from promptforge.compiler.build import Build
 from promptforge.errors import UsageError
-from promptforge.model import Model
+from promptforge.model import Config, Model
 from promptforge.source import did_you_mean
-from promptforge.workbench.judging import judge_named
 from promptforge.workbench.suites import Suites, suite_named
 from promptforge.workbench.variants import Compiled, check_variant, compile_for, names_of
 
 __all__ = ["Asked", "Revision", "Scope", "scope_of"]
+
+_NO_JUDGE = "name one in promptforge.yaml: `judge: MODEL`, of another family than the models that are judged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Asked:
     ablate: bool = False
     fresh: bool = False
     """Ask everything again."""
+    judged: bool = True
+    """Whether a judge is opened, where cases have rubrics."""
     concurrency: int | None = None
     timeout_s: float = 120.0
     stream: bool = False
@@ -81,7 +84,7 @@ def scope_of(revisions: Sequence[Revision], asked: Asked) -> Scope:
     compiled = _named({r.name: _compile(r.build, cases[r.name], models) for r in revisions})
     entries = [one.entry for by in compiled[now.name].values() for one in by.values() if one.entry]
     used = _used_models(compiled.values())
-    judge, notes = judge_named(now.build.project.config, chosen)
+    judge, notes = _judge_named(now.build.project.config, chosen) if asked.judged else (None, ())
     return Scope(
         suite=suite,
         cases=cases,
@@ -185,3 +188,20 @@ def _printing(entry: Entry) -> Entry:
     """The agent with the sections alone that print something: what prints nothing cannot be missed."""
     printing = {segment.section for segment in entry.enriched.segments}
     return replace(entry, sections=tuple(one for number, one in enumerate(entry.sections) if number in printing))
+
+
+def _judge_named(config: Config, cases: Iterable[Case]) -> tuple[Model | None, list[str]]:
+    """The model that judges, and what is to be said where there are rubrics and none. Raises UsageError."""
+    rubrics = sum(1 for case in cases if case.judge)
+    name = config.settings.get("judge", "")
+    if not rubrics:
+        return None, []
+    many = "1 case has a rubric" if rubrics == 1 else f"{rubrics} cases have a rubric"
+    if not name:
+        return None, [f"{many}, and nobody judges; {_NO_JUDGE}"]
+    if name not in config.models:
+        hint = did_you_mean(name, config.models) or _NO_JUDGE
+        raise UsageError(f"promptforge.yaml says `judge: {name}`, and there is no such model", hint=hint)
+    if config.models[name].backend == "reader":
+        return None, [f"{many}, and {name} is no model that could judge; {_NO_JUDGE}"]
+    return config.models[name], []
