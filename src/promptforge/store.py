@@ -10,7 +10,6 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,7 +77,6 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._unwritten: deque[tuple[str, str, str, bytes]] = deque()
         place, writable = _opened(path)
         with self._translated():
             self._db = sqlite3.connect(
@@ -142,29 +140,18 @@ class Store:
         return found
 
     def put(self, identity: str, body: Mapping[str, Any], *, run: str, at: str) -> None:
-        """Keep an answer, now. Of several threads that come at once one writes for all of them."""
-        row = (identity, run, at, _packed(body))
-        self._unwritten.append(row)
-        with self._lock, self._translated():
-            if any(other is row for other in tuple(self._unwritten)):  # a copy: others append meanwhile
-                self._write()
+        """Keep an answer, now."""
+        self.put_all([(identity, at, body)], run=run)
 
-    def _write(self) -> None:
-        """All that is unwritten, or nothing: then each thread tries again, and hears of it."""
-        rows = list(self._unwritten)
-        if len(rows) == 1:
-            self._db.execute(_PUT, rows[0])
-        else:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(_PUT, rows)
-                self._db.execute("COMMIT")
-            except sqlite3.Error:
-                with suppress(sqlite3.Error):  # it may have been rolled back already
-                    self._db.execute("ROLLBACK")
-                raise
-        for _ in rows:
-            self._unwritten.popleft()
+    def put_all(self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str) -> None:
+        """Keep (identity, time, body) of answers, now: all of them or none."""
+        rows = [(identity, run, at, _packed(body)) for identity, at, body in answers]
+        with self._lock, self._translated():
+            if len(rows) == 1:
+                self._db.execute(_PUT, rows[0])
+            elif rows:
+                with self._at_once():
+                    self._db.executemany(_PUT, rows)
 
     def forget(self, identities: Sequence[str]) -> None:
         """Drop answers, so that they are asked again."""
@@ -250,23 +237,29 @@ class Store:
     def look(self, suite: str, digest: str, evidence: str) -> int:
         """Which look at a suite of that digest this evidence is: the one it was, or the next one. Counts nothing."""
         with self._lock, self._translated():
-            known = self._db.execute(
-                "SELECT look FROM looks WHERE suite = ? AND digest = ? AND evidence = ?", (suite, digest, evidence)
-            ).fetchone()
-            if known:
-                return int(known[0])
+            if known := self._known_look(suite, digest, evidence):
+                return known
             last = self._db.execute(f"SELECT {_LAST_LOOK} FROM looks WHERE suite = ? AND digest = ?", (suite, digest))
             return int(last.fetchone()[0]) + 1
 
     def put_look(self, suite: str, digest: str, evidence: str, *, at: str) -> int:
-        """Count a look at a suite, once for the same evidence; which one it is."""
-        with self._lock, self._translated():
+        """Count a look at a suite, once for the same evidence; which one it is.
+
+        In one transaction: of two processes that judge at once, no two have the same look.
+        """
+        with self._lock, self._translated(), self._at_once():
             self._db.execute(
                 f"INSERT OR IGNORE INTO looks SELECT ?1, ?2, ?3, {_LAST_LOOK} + 1, ?4 FROM looks"
                 " WHERE suite = ?1 AND digest = ?2",
                 (suite, digest, evidence, at),
             )
-        return self.look(suite, digest, evidence)
+            return self._known_look(suite, digest, evidence)
+
+    def _known_look(self, suite: str, digest: str, evidence: str) -> int:
+        """The number of a look that was counted; 0 where it was not."""
+        where = "suite = ? AND digest = ? AND evidence = ?"
+        found = self._db.execute(f"SELECT look FROM looks WHERE {where}", (suite, digest, evidence)).fetchone()
+        return int(found[0]) if found else 0
 
     # --- nights
 
@@ -310,15 +303,9 @@ class Store:
         Raises InputError when a line is not one of an exported history.
         """
         before = self._counts()
-        with self._lock, self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for number, line in enumerate(lines, 1):
-                    self._import(number, line, name)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._lock, self._translated(), self._at_once():
+            for number, line in enumerate(lines, 1):
+                self._import(number, line, name)
         after = self._counts()
         return after[0] - before[0], after[1] - before[1]
 
@@ -355,6 +342,18 @@ class Store:
         with self._lock, self._translated():
             count = [self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("answers", "runs")]
             return count[0], count[1]
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """A transaction: all that is done in it or nothing, and nobody else writes meanwhile."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # it may have been rolled back already
+                self._db.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

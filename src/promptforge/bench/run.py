@@ -9,18 +9,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
 
-from promptforge.backends.base import Answer, Backend, BackendError, Request, ToolCall, Usage
+from promptforge.backends.base import Answer, Backend, BackendError, Request, Usage
+from promptforge.bench.keeping import Answers, Keeper, Outcome
 from promptforge.bench.pace import Pace
 from promptforge.bench.plan import Job, with_limit_doubled
 from promptforge.bench.results import NOT_SENT, State
-from promptforge.errors import PromptforgeError
-from promptforge.store import StoredAnswer
 
-__all__ = ["Answers", "Limits", "Outcome", "Progress", "Target", "execute", "known_outcomes"]
+__all__ = ["Limits", "Progress", "Target", "execute"]
 
 RETRIES = 3
 """How often a request that may succeed later is sent again."""
@@ -64,21 +61,6 @@ class Limits:
     usd: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of one request."""
-
-    state: State
-    answer: Answer | None = None
-    fault: str = ""
-    message: str = ""
-    hint: str = ""
-    inherited: str = ""
-    """The run that asked, where the answer was known."""
-    at: str = ""
-    cost_usd: float | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """How far a run is; read by whoever shows it."""
@@ -97,13 +79,6 @@ class Progress:
     def done(self) -> int:
         """Requests of which something came."""
         return self.inherited + self.sent + self.failed
-
-
-class Answers(Protocol):
-    """Where answers are kept as they come."""
-
-    def put(self, identity: str, body: Mapping[str, Any], *, run: str, at: str) -> None:
-        """Keep one, now."""
 
 
 def execute(
@@ -138,8 +113,8 @@ def execute(
     progress = progress or Progress()
     progress.total += len(waiting) + len(known)
     progress.inherited += len(known)
-    sender = _Sender(targets, answers, run, limits, now, stop, progress, outcomes, arrived, meanwhile)
-    sender.send(list(waiting.values()))
+    sender = _Sender(targets, limits, now, stop, progress, outcomes, arrived, meanwhile)
+    sender.send(list(waiting.values()), answers, run)
     for identity in waiting:
         if identity not in outcomes:
             outcomes[identity] = Outcome(state="failed", fault="not_sent", message=f"{NOT_SENT}{progress.stopped}")
@@ -151,8 +126,6 @@ class _Sender:
     """What the threads of one run share."""
 
     targets: Mapping[str, Target]
-    answers: Answers
-    run: str
     limits: Limits
     now: Callable[[], str]
     stop: threading.Event
@@ -168,14 +141,16 @@ class _Sender:
     halt: threading.Event = field(default_factory=threading.Event)
     """Nothing more is to be sent: a budget, an interrupt, or a failure of our own."""
     problem: BaseException | None = None
+    keeper: Keeper = field(init=False)
 
-    def send(self, jobs: Sequence[Job]) -> None:
+    def send(self, jobs: Sequence[Job], answers: Answers, run: str) -> None:
         by_model: dict[str, list[Job]] = {}
         for job in jobs:
             by_model.setdefault(job.model, []).append(job)
-        for model, some in by_model.items():  # one model at a time: two local ones would fight for the machine
-            if not self.halt.is_set():
-                self._send_to(self.targets[model], some)
+        with Keeper(answers, run, self.fail) as self.keeper:
+            for model, some in by_model.items():  # one model at a time: two local ones would fight for the machine
+                if not self.halt.is_set():
+                    self._send_to(self.targets[model], some)
         if self.problem is not None:
             raise self.problem
 
@@ -251,12 +226,9 @@ class _Sender:
         self.stop.set()
 
     def keep(self, job: Job, outcome: Outcome) -> None:
-        """Write an answer down and count it; what cannot be written ends the run."""
+        """Have an answer written down, and count it; what cannot be written ends the run."""
         if outcome.answer is not None:
-            try:
-                self.answers.put(job.identity, _body(outcome), run=self.run, at=outcome.at)
-            except PromptforgeError as problem:
-                self.fail(problem)
+            self.keeper.keep(job.identity, outcome)
         self.news.append((job, outcome))
         with self.lock:
             self.outcomes[job.identity] = outcome
@@ -402,7 +374,7 @@ def _at_least(answer: Answer, job: Job) -> Usage:
 def _both(one: Usage, other: Usage) -> Usage:
     """The tokens of two requests; not known where either is not."""
     counts = {}
-    for name in _OF_USAGE:
+    for name in (one.name for one in fields(Usage)):
         first, second = getattr(one, name), getattr(other, name)
         counts[name] = None if first is None or second is None else first + second
     return Usage(**counts)
@@ -438,34 +410,3 @@ def _in_the_end(problem: BackendError, retries: int, waited_s: float, *, alone: 
 def _failed(problem: BackendError) -> Outcome:
     state: State = "timed_out" if problem.fault in ("timed_out", "endless") else "failed"
     return Outcome(state=state, fault=problem.fault, message=problem.message, hint=problem.hint)
-
-
-# --- answers as they are kept ---------------------------------------------------------------------------------------
-
-
-_OF_ANSWER, _OF_CALL, _OF_USAGE = ([one.name for one in fields(kind)] for kind in (Answer, ToolCall, Usage))
-
-
-def _body(outcome: Outcome) -> dict[str, Any]:
-    answer = outcome.answer
-    assert answer is not None
-    said = {name: getattr(answer, name) for name in _OF_ANSWER}
-    said["usage"] = {name: getattr(answer.usage, name) for name in _OF_USAGE}
-    said["tool_calls"] = [{name: getattr(call, name) for name in _OF_CALL} for call in answer.tool_calls]
-    return {"state": outcome.state, "cost_usd": outcome.cost_usd, "answer": said}
-
-
-def known_outcomes(kept: Mapping[str, StoredAnswer]) -> dict[str, Outcome]:
-    """The outcomes that answers were kept with. One that is damaged is not known, and asked again."""
-    outcomes = {}
-    for identity, one in kept.items():
-        with suppress(KeyError, TypeError, AttributeError):
-            outcomes[identity] = _outcome_of(one.body, one.run, one.at)
-    return outcomes
-
-
-def _outcome_of(body: Mapping[str, Any], run: str, at: str) -> Outcome:
-    raw = body["answer"]
-    calls = tuple(ToolCall(**call) for call in raw["tool_calls"])
-    answer = Answer(**{**raw, "tool_calls": calls, "usage": Usage(**raw["usage"])})
-    return Outcome(state=body["state"], answer=answer, cost_usd=body["cost_usd"], inherited=run, at=at)

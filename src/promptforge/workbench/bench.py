@@ -11,10 +11,11 @@ from typing import Any
 
 from promptforge.backends.base import Answer
 from promptforge.backends.keys import plain_url
+from promptforge.bench.keeping import Outcome
 from promptforge.bench.plan import Job
 from promptforge.bench.record import plain_run
 from promptforge.bench.results import Reply, Run, Score
-from promptforge.bench.run import Outcome, Progress, execute
+from promptforge.bench.run import Progress, execute
 from promptforge.bench.score import score
 from promptforge.errors import InputError
 from promptforge.model import Model
@@ -47,6 +48,11 @@ def bench(
     # What is killed is in the list of runs, and can be read; its cases would only make the start slower.
     blank = _run(plan, run_id, started, stopped=_KILLED)
     store.put_run(head_of(blank, plan.case_count), plain_run(blank))
+
+    def ready() -> None:
+        _get_ready(plan)
+        meanwhile()
+
     if plan.asked.record is not None:
         take_over(plan.jobs, plan.known, plan.targets)
     outcomes, stopped = execute(
@@ -60,7 +66,7 @@ def bench(
         stop=stop,
         progress=progress,
         arrived=scores.of,
-        meanwhile=lambda: (_get_ready(plan), meanwhile()),
+        meanwhile=ready,
     )
     run = _run(plan, run_id, started, stopped=stopped)
     replies = tuple(_replies(plan, outcomes, scores))

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from promptforge.backends.canary import CanaryAnswer, different
 from promptforge.bench.evidence import Witness
+from promptforge.bench.keeping import known_outcomes
 from promptforge.bench.plan import identity_of
 from promptforge.bench.results import Arm, Run
-from promptforge.bench.run import Limits, Progress, known_outcomes
+from promptforge.bench.run import Limits, Progress
 from promptforge.compiler.build import Build
 from promptforge.errors import UsageError
 from promptforge.files import digest_of

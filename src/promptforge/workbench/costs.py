@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from promptforge.backends.base import Usage
 from promptforge.backends.price import cost_usd
+from promptforge.bench.keeping import Outcome
 from promptforge.bench.plan import Job
-from promptforge.bench.run import Outcome
 from promptforge.compiler.build import Build
 from promptforge.model import Model
 

@@ -8,9 +8,10 @@ from promptforge.backends.base import Answer, Usage
 from promptforge.backends.price import cost_usd
 from promptforge.bench.cases import Case
 from promptforge.bench.judging import asked_of, family_of, read, request_for, said_by, settle
+from promptforge.bench.keeping import Outcome, known_outcomes
 from promptforge.bench.plan import Job, identity_of
 from promptforge.bench.results import Arm, Judgement, Reply, Run
-from promptforge.bench.run import Limits, Outcome, Progress, Target, execute, known_outcomes
+from promptforge.bench.run import Limits, Progress, Target, execute
 from promptforge.model import Model
 from promptforge.store import Store
 from promptforge.workbench.clearance import Clearance

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptforge.bench.cases import Case, Suite
+from promptforge.bench.keeping import Outcome, known_outcomes
 from promptforge.bench.known import Known
 from promptforge.bench.known import known as values_of
 from promptforge.bench.plan import Job, in_order
 from promptforge.bench.results import Arm, CaseRecord
-from promptforge.bench.run import Outcome, Target, known_outcomes
+from promptforge.bench.run import Target
 from promptforge.model import Model
 from promptforge.store import Store
 from promptforge.workbench.arms import AskedOf, Planner

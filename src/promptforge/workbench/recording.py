@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from promptforge.bench.keeping import Outcome
 from promptforge.bench.plan import Job
-from promptforge.bench.run import Outcome, Target
+from promptforge.bench.run import Target
 
 __all__ = ["recorded", "take_over"]
 

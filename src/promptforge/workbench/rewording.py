@@ -11,9 +11,10 @@ from pathlib import Path
 from promptforge.backends.opening import open_backend
 from promptforge.backends.price import cost_usd
 from promptforge.bench.cases import Case
+from promptforge.bench.keeping import Outcome, known_outcomes
 from promptforge.bench.plan import Job, identity_of
 from promptforge.bench.results import Arm
-from promptforge.bench.run import Limits, Outcome, Progress, Target, execute, known_outcomes
+from promptforge.bench.run import Limits, Progress, Target, execute
 from promptforge.compiler.build import Build
 from promptforge.dataset.dataset import Dataset
 from promptforge.dataset.paraphrase import checked, request_for
