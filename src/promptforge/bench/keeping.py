@@ -5,16 +5,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from promptforge.backends.base import Answer, ToolCall, Usage
 from promptforge.bench.results import State
 from promptforge.store import StoredAnswer
 
 __all__ = ["Answers", "Keeper", "Outcome", "known_outcomes"]
-
-_UNWRITTEN = 256
-"""So many answers may wait to be written; then whoever brings another one waits, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +36,23 @@ class Answers(Protocol):
         """Keep (identity, time, body) of answers, now: all of them or none."""
 
 
+class _Unwritten(NamedTuple):
+    identity: str
+    outcome: Outcome
+    done: threading.Lock
+    """Held until it is written, or never will be."""
+
+
 class Keeper:
     """Writes answers down in a thread of its own, the moment they come.
 
-    Those that come while it writes are written together: to write each alone takes a fifth of a millisecond in which
-    its thread asks nothing. What cannot be written is told to `failed`, once, and nothing more is written.
+    Those that come while it writes are written together: each alone takes a fifth of a millisecond in which nothing is
+    asked. What cannot be written is told to `failed`, once, and nothing more is written.
     """
 
     def __init__(self, answers: Answers, run: str, failed: Callable[[BaseException], None]) -> None:
         self._answers, self._run, self._failed = answers, run, failed
-        self._waiting: queue.Queue[tuple[str, Outcome] | None] = queue.Queue(_UNWRITTEN)
+        self._waiting: queue.SimpleQueue[_Unwritten | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
 
     def __enter__(self) -> Self:
@@ -60,23 +64,29 @@ class Keeper:
         self._writer.join()
 
     def keep(self, identity: str, outcome: Outcome) -> None:
-        """Hand an answer over to be written."""
-        self._waiting.put((identity, outcome))
+        """Have an answer written. Comes back when it is: whoever asks on has lost nothing, whatever happens then."""
+        done = threading.Lock()
+        done.acquire()
+        self._waiting.put(_Unwritten(identity, outcome, done))
+        done.acquire()
 
     def _write(self) -> None:
         ended = broken = False
         while not ended:
             taken = self._taken()
             ended = taken[-1] is None
-            if broken:  # those who bring answers must not wait for room
-                continue
+            some = [one for one in taken if one is not None]
             try:
-                self._answers.put_all([(one[0], one[1].at, _body(one[1])) for one in taken if one], run=self._run)
+                if not broken:
+                    rows = [(one.identity, one.outcome.at, _body(one.outcome)) for one in some]
+                    self._answers.put_all(rows, run=self._run)
             except BaseException as problem:
                 broken = True
                 self._failed(problem)
+            for one in some:
+                one.done.release()
 
-    def _taken(self) -> list[tuple[str, Outcome] | None]:
+    def _taken(self) -> list[_Unwritten | None]:
         """All that waits, at least one; None is the last."""
         taken = [self._waiting.get()]
         with suppress(queue.Empty):
