@@ -29,6 +29,24 @@ FLAGS = (
     "--force-color-profile=srgb",
 )
 
+CONTRAST = """
+const light = (c) => { const [r, g, b] = c.map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c.slice(0, 3); }
+  return [255, 255, 255]; };
+const bad = [];
+for (const e of document.querySelectorAll('main *, nav *, footer *')) {
+  const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  if (!own || e.closest('svg, .unseen, :disabled, option') || !e.getClientRects().length) continue;
+  const [a, b] = [light(parse(getComputedStyle(e).color).slice(0, 3)), light(ground(e))];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (ratio < 4.5) bad.push([e.tagName, e.className, e.textContent.slice(0, 30), ratio]);
+}
+return bad;
+"""
+"""The texts of a page that stand less than 4.5 to 1 against their ground (WCAG AA)."""
+
 
 class Browser:
     """One window."""
@@ -43,6 +61,10 @@ class Browser:
     def open(self, file: Path) -> None:
         """Load a file."""
         self.call("POST", "/url", {"url": file.as_uri()})
+
+    def visit(self, address: str) -> None:
+        """Load a page from a server."""
+        self.call("POST", "/url", {"url": address})
 
     def run(self, script: str, *arguments: object) -> Any:
         """The value that a script returns."""

@@ -6,6 +6,7 @@ included, decides what it depends on (`Rendered.reads`). See `views.py`.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 import jinja2
@@ -142,6 +143,10 @@ class _Generator(CodeGenerator):
 
 _Environment.code_generator_class = _Generator
 
+_CODE: dict[tuple[str, Clean], CodeType] = {}
+"""Compiled texts by what cleaned their constants: `build --watch` renders the same ones anew at each save."""
+_MOST_CODE = 2000
+
 
 class _Loader(jinja2.BaseLoader):
     """Templates of the project, by their path below agents/templates."""
@@ -162,6 +167,7 @@ class Renderer:
     def __init__(self, project: Project, *, clean: Clean = str) -> None:
         self._tables = project.tables
         self._finder = Finder(project.tables)
+        self._clean = clean
         self._runtime = project.config.runtime
         self._templates = project.templates
         self._environment = _Environment(
@@ -244,7 +250,10 @@ class Renderer:
         context = {**context, **values}
         template = self._compiled.get(source)
         if template is None:
-            code = self._environment.compile(source, filename="<text>")
+            if len(_CODE) > _MOST_CODE:
+                _CODE.clear()
+            key = source, self._clean
+            code = _CODE[key] = _CODE.get(key) or self._environment.compile(source, filename="<text>")
             template = jinja2.Template.from_code(self._environment, code, self._environment.globals)
             self._compiled[source] = template
         size = 0

@@ -1,17 +1,26 @@
 """`build --watch`: a turn for the first build, and one after each save. Owns watchfiles."""
 
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from promptforge.errors import ExtraMissingError
 from promptforge.files import wanted
 
 __all__ = ["saves"]
 
+_QUIET_MS = 20
+"""A save counts as done when no file changed for so long: editors write, rename and touch in one go."""
+_WAKE_S = 0.5 if sys.platform == "win32" else None
+"""Where Ctrl-C does not reach one who waits, he looks up so often."""
+
 
 def saves(root: Path) -> Iterator[bool]:
     """True at once, then False after each save of one of the project's files, until interrupted.
 
+    It looks from the start, so that a save during a build has a turn of its own; several have one together.
     Raises ExtraMissingError when watchfiles is not installed.
     """
     try:
@@ -25,6 +34,36 @@ def saves(root: Path) -> Iterator[bool]:
         except ValueError:
             return False
 
-    yield True
-    for _ in watch(root, watch_filter=ours, raise_interrupt=True):
-        yield False
+    over = threading.Event()
+    found: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def look() -> None:
+        try:
+            for _ in watch(root, watch_filter=ours, step=_QUIET_MS, stop_event=over, raise_interrupt=False):
+                found.put(None)
+        except Exception as problem:  # raised where somebody waits for it
+            found.put(problem)
+
+    threading.Thread(target=look, name="saves", daemon=True).start()
+    try:
+        yield True
+        while True:
+            _wait(found.get)
+            yield False
+    finally:
+        over.set()
+
+
+def _wait(get: Callable[..., BaseException | None]) -> None:
+    """Until something was saved; whatever came in the meantime is one turn."""
+    waiting = True
+    while True:
+        try:
+            problem = get(timeout=_WAKE_S) if waiting else get(block=False)
+        except Empty:
+            if waiting:
+                continue
+            return
+        if problem is not None:
+            raise problem
+        waiting = False

@@ -1,0 +1,89 @@
+"""Who may speak to the page: a browser on this machine that was given the address. Knows no web library."""
+
+import hmac
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+__all__ = ["TICKET_S", "Guard"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TICKET_S = 120.0
+"""So long the ticket of the address that the browser is started with can be used, and only once."""
+
+
+class Guard:
+    """Lets through what has the token in its path, the right Host and, where it is a POST, the right Origin.
+
+    Another page in the same browser can send requests to any port of this machine, under a name of its own that it
+    makes point here (DNS rebinding) or as a form: it knows no token, its Host is another, and so is its Origin.
+    """
+
+    def __init__(self, app: App, port: int, headers: Mapping[str, str]) -> None:
+        """`headers` go with every answer."""
+        self._app = app
+        self._hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self._token = secrets.token_urlsafe(24)
+        self._ticket = secrets.token_urlsafe(24)
+        self._until = time.monotonic() + TICKET_S
+        self.address = f"http://127.0.0.1:{port}/{self._token}/"
+        self.first_address = f"http://127.0.0.1:{port}/{self._ticket}"
+        """For the command line of a browser, which others on this machine can read: it leads on to `address`, once."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":  # of websockets there are none; the life of the server is its own business
+            return
+        if refused := self._refused(scope):
+            await self._answer(send, *refused)
+            return
+        first, stroke, rest = scope["path"].removeprefix("/").partition("/")
+        if _same(first, self._token) and not stroke:
+            await self._answer(send, 303, "", location=self.address)
+        elif _same(first, self._token):
+            inner = {**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode(), "root_path": ""}
+            await self._app(inner, receive, self._sender(send))
+        elif _same(first, self._ticket) and not rest and time.monotonic() < self._until:
+            self._until = 0.0
+            await self._answer(send, 303, "", location=self.address)
+        else:
+            await self._answer(send, 404, "not found")
+
+    def _refused(self, scope: Scope) -> tuple[int, str] | None:
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        host = headers.get("host", "")
+        if host not in self._hosts:
+            return 403, "this page is for 127.0.0.1 alone"
+        if scope["method"] in ("GET", "HEAD"):
+            return None
+        if headers.get("origin") != f"http://{host}":
+            return 403, "only the page itself may ask for that"
+        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return 415, "only JSON is taken"
+        return None
+
+    def _sender(self, send: Send) -> Send:
+        async def sending(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
+            await send(message)
+
+        return sending
+
+    async def _answer(self, send: Send, status: int, text: str, location: str = "") -> None:
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._headers]
+        headers += [(b"location", location.encode())] if location else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode())
