@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import random
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib.resources import files
@@ -23,12 +24,14 @@ from promptforge.compiler.load import read_project
 from promptforge.emit import emit
 from promptforge.errors import UsageError
 from promptforge.files import digest_of
-from promptforge.fleet import FLEET, as_data, changes, fleet, is_written, write_fleet
+from promptforge.fleet import fleet
 from promptforge.model import LEVELS
 from promptforge.store import HISTORY, Store
 from promptforge.workbench.bench import head_of
+from promptforge.workbench.fleetfile import FLEET, as_data, changes, is_written, write_fleet
 from promptforge.workbench.measured import measures
 from promptforge.workbench.suites import Suites, load_suites
+from promptforge.workbench.weights import weights_digest
 from strategies import tries
 from yard import AGENTS, MODELS, write, yard
 
@@ -176,6 +179,14 @@ def test_no_private_agent_ever_goes_to_the_cloud(house):
             own = MODELS.get(about["model"], "tier: local").split(",")[0].removeprefix("tier: ")
             may_see, told = LEVELS[house["clearance"]["cloud"]], LEVELS[house["clearance"][own]]
             assert not [level for level in house["levels"] if may_see < LEVELS[level] <= told]
+        for category in found.categories:
+            for level, to in category.routes.items():
+                if to.model and build.project.config.models[to.model].tier == "cloud":
+                    assert level != "local"
+                    assert LEVELS[house["clearance"]["cloud"]] >= max(LEVELS[level], LEVELS[category.needs])
+        for seat in found.seats:
+            local = house["agents"][seat.agent]["privacy"] == "local"
+            assert (seat.route == "local") == local
         jsonschema.validate(yaml.safe_load(emit(as_data(found))), SCHEMA)
 
 
@@ -259,6 +270,7 @@ def test_the_reader_is_nobodys_model(tmp_path):
 
 def crowned(root: Path, store: Store, model: str, digest: str, category: str = "") -> None:
     body = {"adapter": f".promptforge/champions/{model}/{digest[:16]}", "digest": digest, "recipe": "words"}
+    (root / body["adapter"]).mkdir(parents=True)
     store.crown(model, "promote", body, at="2026-11-22T11:00:00Z", category=category)
 
 
@@ -307,6 +319,122 @@ def test_the_champion_of_a_category_is_for_agents_of_that_category_alone(tmp_pat
         keeper, nurse, _ = fleet(build, suites, store).seats
     assert keeper.champion.digest == "a" * 64
     assert nurse.champion.digest == "b" * 64
+
+
+# --- categories -------------------------------------------------------------------------------------------------------
+
+
+def routes(root, store, category="topology"):
+    return next(one for one in fleet(*project(root), store).categories if one.name == category).routes
+
+
+def rest_on(root: Path, number: int) -> None:
+    """One case's expectation says by reference which fact it rests on."""
+    text = (root / "suites/sheds.yaml").read_text(encoding="utf-8")
+    name = f"{{{{ sheds['s{number:02}'].word }}}}"
+    write(root / "suites/sheds.yaml", text.replace(f"{{all: [word-{number}]}}", f'{{all: ["{name}"]}}'))
+
+
+def test_a_category_that_needs_a_private_fact_goes_to_no_cloud(tmp_path):
+    """Whatever the level of the prompt; what a veto forbids is not needed."""
+    yard(tmp_path, URL, private=[3, 4])
+    rest_on(tmp_path, 3)  # of family; number 4 is of topology, and only forbidden there
+    text = (tmp_path / "suites/sheds.yaml").read_text(encoding="utf-8")
+    forbidden = "{all: [word-6], none: [\"{{ sheds['s04'].word }}\"]}"
+    write(tmp_path / "suites/sheds.yaml", text.replace("{all: [word-6]}", forbidden))
+    build, suites = project(tmp_path)
+    runs = [run_of(build, suites, name, range(60 if name == "far" else 20)) for name in ("near", "far")]
+    with keep(tmp_path, *runs) as store:
+        topology, family = fleet(build, suites, store).categories
+    assert (topology.needs, family.needs) == ("public", "private")
+    assert {level: to.model for level, to in topology.routes.items()} == {
+        "public": "far",
+        "internal": "far",
+        "private": "near",
+        "local": "near",
+    }
+    assert topology.routes["private"].excluded == {"far": "cloud models may see internal facts"}
+    assert {to.model for to in family.routes.values()} == {"near"}
+    why = "1 of its 30 cases rest on private facts, and cloud models may see internal ones"
+    assert family.routes["public"].excluded == {"far": why}
+
+
+def test_the_limits_hold_for_categories_too(tmp_path):
+    """By what the answers in the category cost, and how long they took."""
+    yard(tmp_path, URL, settings="fleet: {max_usd: 5, max_latency_s: 2}\n")
+    build, suites = project(tmp_path)
+    slow = run_of(build, suites, "near", range(60), latency_s=2.5)
+    runs = [slow, run_of(build, suites, "other", range(20)), run_of(build, suites, "far", range(60))]
+    with keep(tmp_path, *runs) as store:
+        to = routes(tmp_path, store)["public"]
+    assert (to.model, to.basis) == ("other", "only")
+    assert to.excluded == {
+        "near": "2.5 s is over fleet.max_latency_s (2)",
+        "far": "$6.00 per 1,000 requests is over fleet.max_usd (5)",
+    }
+
+
+def test_a_category_that_nobody_was_asked_is_unknown(tmp_path):
+    """No model, and the reason; unanswered requests are no score either."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+    run = run_of(build, suites, "near", range(60))
+    lost = {"state": "failed", "answer": None, "score": None, "message": "nothing listens"}
+    half = replace(run, replies=tuple(replace(r, **lost) if r.case == "c02" else r for r in run.replies))
+    with keep(tmp_path, half) as store:
+        topology, family = fleet(build, suites, store).categories
+    assert (topology.routes["local"].model, topology.routes["local"].basis) == ("", "not measured")
+    assert topology.unmeasured["near"] == "3 requests unanswered"
+    assert topology.unmeasured["far"] == "no run of sheds asked it"
+    assert (family.routes["local"].model, family.routes["local"].basis) == ("near", "only")
+
+
+def test_a_route_names_the_adapter_that_the_model_is_served_with(tmp_path):
+    """That of the category where it has one; and one that is gone is no model that anybody could serve."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+    trained = run_of(build, suites, "near", range(60), adapter="b" * 64, variants=["enriched"])
+    with keep(tmp_path, run_of(build, suites, "near", range(20)), trained) as store:
+        crowned(tmp_path, store, "near", "b" * 64, "family")
+        data = as_data(fleet(build, suites, store))
+        assert data["categories"]["topology"]["routes"]["local"]["training"] is None
+        route = data["categories"]["family"]["routes"]["local"]
+        assert route["training"]["digest"] == "b" * 64
+        assert data["categories"]["family"]["scores"]["near"] == 1
+        jsonschema.validate(yaml.safe_load(emit(data)), SCHEMA)
+        (tmp_path / f".promptforge/champions/near/{'b' * 16}").rmdir()
+        gone = routes(tmp_path, store, "family")["local"]
+    assert gone.model == ""
+    assert gone.excluded["near"] == "the adapter of its champion is gone: promptforge champion rollback near"
+
+
+def test_noise_between_equal_models_gives_no_route_a_better(tmp_path):
+    """Both have seven of ten, and not the same ones: a tie, by its name, that goes to the cheaper one."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+    chance = random.Random(3)
+    runs = [run_of(build, suites, m, [n for n in range(60) if chance.random() < 0.7]) for m in ("near", "other", "far")]
+    with keep(tmp_path, *runs) as store:
+        found = fleet(build, suites, store)
+    for category in found.categories:
+        assert category.best.champion == ""
+        assert {to.basis for to in category.routes.values()} <= {"tie", "not shown"}
+    assert all(seat.choice.basis == "stays" for seat in found.seats)
+
+
+def test_what_was_measured_on_other_files_is_said(tmp_path):
+    """A difference between the two may be that of the prompts; nothing is pooled, and nothing silent."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+    old = run_of(build, suites, "near", range(20), id_="a", started="2026-10-01T10:00:00Z")
+    old = replace(old, environment={"knowledge": "another"})
+    with keep(tmp_path, old, run_of(build, suites, "other", range(50))) as store:
+        notes = fleet(build, suites, store).notes
+    assert notes == (
+        "near: files of the project have changed since run a (2026-10-01), though not the suite",
+        "not measured on the same files: near | other; what differs between these may be their prompts': "
+        "promptforge bench --model near --model other",
+    )
 
 
 # --- which runs count -------------------------------------------------------------------------------------------------
@@ -404,6 +532,64 @@ def test_a_model_that_was_another_then_is_stale(tmp_path, change, what):
     assert found.why_not("near") == f"its run r is stale: near was another model then ({what} has changed since)"
 
 
+def weighing(root: Path, build: Build, text: str) -> Build:
+    """The project whose model near has weights in a folder of its own."""
+    write(root / "models/near/config.json", "{}")
+    write(root / "models/near/model.safetensors", text)
+    config = (root / "promptforge.yaml").read_text(encoding="utf-8")
+    write(root / "promptforge.yaml", config.replace("model: near,", "model: near, weights: models/near,"))
+    return project(root)[0]
+
+
+def test_runs_of_other_weights_under_the_same_name_are_stale(tmp_path):
+    """The folder has other files by now: what was measured is of a model that is no more."""
+    yard(tmp_path, URL)
+    build = weighing(tmp_path, project(tmp_path)[0], "one")
+    suites = load_suites(build)
+    digest = weights_digest(build.project.config.models["near"], root=tmp_path, environ={})
+    run = run_of(build, suites, "near", range(60), id_="r")
+    run = replace(run, models={"near": {**run.models["near"], "weights": digest}})
+    with keep(tmp_path, run) as store:
+        assert advise(build, suites, store, ["near"]).models[0].run == "r"
+        write(tmp_path / "models/near/model.safetensors", "others")
+        (near,) = advise(build, suites, store, ["near"]).models
+        seat = fleet(build, suites, store).seats[0]
+        for path in (tmp_path / "models/near").iterdir():
+            path.unlink()
+        assert advise(build, suites, store, ["near"]).models[0].run == "r"  # not here: nobody knows better
+    assert near.advice.strategy == ""
+    why = (
+        "its run r is stale: the weights of near have changed since (its files are others now); "
+        "measure it again: promptforge bench --model near"
+    )
+    assert near.notes == (why,)
+    assert seat.choice.basis == "not measured"
+    assert why in seat.choice.why
+
+
+def test_of_runs_of_two_weights_the_later_ones_count(tmp_path):
+    """What a server said of its weights tells them apart; another version of its program does not."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+
+    def said(id_: str, day: int, **words: str) -> Run:
+        run = run_of(build, suites, "near", range(60), id_=id_, started=f"2026-11-{day}T10:00:00Z")
+        return replace(run, models={"near": {**run.models["near"], "says": str(sorted(words.items()))}})
+
+    older = said("a", 10, n_params="7", server="llama.cpp 1")
+    same = said("b", 11, n_params="8", server="llama.cpp 1")
+    latest = said("c", 12, n_params="8", server="llama.cpp 2")
+    silent = run_of(build, suites, "near", range(60), id_="d", started="2026-11-11T09:00:00Z")
+    before = run_of(build, suites, "near", range(60), id_="e", started="2026-11-09T10:00:00Z")
+    with keep(tmp_path, older, same, latest, silent, before) as store:
+        found = measures(store, suites.suites["sheds"], build)
+    assert {one.run.id for one in found.arms} == {"b", "c", "d"}
+    assert found.stale["near"] == (
+        "its run a is stale: the weights of near have changed since (its server said n_params 7 then, 8 in run c); "
+        "measure it again: promptforge bench --model near"
+    )
+
+
 def test_two_names_for_one_server_are_not_compared(tmp_path):
     """Answers that are the same word for word say nothing of two models."""
     yard(tmp_path, URL)
@@ -492,6 +678,24 @@ def test_of_many_nights_the_latest_and_the_champion_are_told(tmp_path):
     told = [note.split(" is ")[0].split()[-1][0] for note in near.advice.notes]
     assert told == ["1", "4", "5", "6", "7", "8"]
     assert near.advice.notes[0].startswith("the champion 111111111111 is not shown to change it: ")
+
+
+def test_an_adapter_is_held_against_the_untrained_model_of_its_own_night(tmp_path):
+    """Not against a wider run of other prompts; where there is none of that night, that is said."""
+    yard(tmp_path, URL)
+    build, suites = project(tmp_path)
+    old = run_of(build, suites, "near", range(10), id_="a", started="2026-10-01T10:00:00Z")
+    old = replace(old, environment={"knowledge": "another"})
+    night = run_of(build, suites, "near", range(50), agents=["keeper"], id_="b", started="2026-10-02T10:00:00Z")
+    after = run_of(build, suites, "near", range(50), agents=["keeper"], adapter="b" * 64, variants=["enriched"])
+    with keep(tmp_path, old, after) as store:
+        (near,) = advise(build, suites, store, ["near"]).models
+        store.put_run(head_of(night), plain_run(night))
+        (better,) = advise(build, suites, store, ["near"]).models
+    assert near.advice.notes[0].startswith(f"the adapter {'b' * 12} is shown to help it: ")
+    assert near.advice.notes[0].endswith("; the untrained model was asked on other files, in run a)")
+    assert better.advice.notes[0].startswith(f"the adapter {'b' * 12} is not shown to change it: 0.833 → 0.833")
+    assert "other files" not in better.advice.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,15 @@ class Counsel:
     """Models that are none, and get no advice."""
 
 
-def advise(build: Build, suites: Suites, store: Store, names: Sequence[str] = (), *, suite: str = "") -> Counsel:
+def advise(
+    build: Build,
+    suites: Suites,
+    store: Store,
+    names: Sequence[str] = (),
+    *,
+    suite: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> Counsel:
     """The advice for these models, by default for all. Sends nothing. Raises UsageError."""
     known = build.project.config.models
     for name in names:
@@ -86,7 +94,7 @@ def advise(build: Build, suites: Suites, store: Store, names: Sequence[str] = ()
             hint = "it looks answers up in the prompt, and says nothing of what a model would do; name a model"
             raise UsageError(f"'{name}' is the reader, which is no model: there is nothing to advise", hint=hint)
     meant = suite_named(suites, suite)
-    found = measures(store, meant, build)
+    found = measures(store, meant, build, environ)
     recipes = load_recipes(build)
 
     def write(model: Model, plan: str) -> str:
@@ -152,7 +160,7 @@ def _notes(model: Model, sides: tuple[Measured | None, Measured] | None, found: 
     if asked < (written := sum(not case.generated for case in found.suite.cases)):
         yield f"the run asked {asked:,} of the suite's {written:,} written cases"
     if not enriched.same_files:
-        yield f"files of the project have changed since run {enriched.run.id}, though not the suite"
+        yield f"files of the project have changed since {enriched.when}, though not the suite"
 
 
 def _bench(model: Model) -> str:
@@ -161,15 +169,21 @@ def _bench(model: Model) -> str:
 
 def _trained(model: str, found: Measures, champion: str) -> Iterator[Trained]:
     """What the latest adapters that were measured, and the champion, did to the model, against it as it is."""
-    untrained = {one.variant: one for variant in ("base", "enriched") if (one := found.best(model, variant))}
     adapters = dict.fromkeys(one.adapter for one in found.arms if one.model == model and one.adapter)
     latest = [*adapters][:_LATEST]
     for adapter in (*latest, *(one for one in adapters if one == champion and one not in latest)):
-        for variant, before in untrained.items():
+        for variant in ("base", "enriched"):
             after = found.best(model, variant, adapter)
-            effect = effect_in(before, after) if after else ""
-            if after and isinstance(effect, Effect):
-                yield Trained(adapter=adapter[:12], run=after.run.id, champion=adapter == champion, effect=effect)
+            before = found.beside(after) if after else None
+            effect = effect_in(before, after) if before and after else ""
+            if before and after and isinstance(effect, Effect):
+                yield Trained(
+                    adapter=adapter[:12],
+                    run=after.run.id,
+                    champion=adapter == champion,
+                    effect=effect,
+                    other_files="" if before.files == after.files else before.run.id,
+                )
 
 
 # --- the recipe -------------------------------------------------------------------------------------------------------

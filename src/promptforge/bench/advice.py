@@ -49,6 +49,8 @@ class Trained:
     run: str
     champion: bool
     effect: Effect
+    other_files: str = ""
+    """The untrained model's run, where the project's files were others then: prompts may have moved it, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ def _settle(level: Level) -> str:
             )
         half = level.value - level.low if limit < level.value else level.high - level.value
         needed = max(needed, math.ceil(level.cases * (half / distance) ** 2))
-    return f"{about(max(1, needed - level.cases))} more cases, did the score stay as it is; there are {level.cases:,}"
+    return f"{about(max(1, needed - level.cases))} more cases, if the score stays as it is; there are {level.cases:,}"
 
 
 def _notes(figures: Figures | None) -> Iterator[str]:
@@ -158,7 +160,8 @@ def _of_trainings(trained: Sequence[Trained]) -> Iterator[str]:
         word = "is not shown to change it"
         if one.effect.shown:
             word = "is shown to hurt it" if one.effect.estimate < 0 else "is shown to help it"
-        yield f"{name} {word}: {_moved(one.effect)} (run {one.run})"
+        other = f"; the untrained model was asked on other files, in run {one.other_files}" if one.other_files else ""
+        yield f"{name} {word}: {_moved(one.effect)} (run {one.run}{other})"
 
 
 def _moved(effect: Effect) -> str:

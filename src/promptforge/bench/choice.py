@@ -13,7 +13,20 @@ from promptforge.bench.results import Effect, Level
 from promptforge.bench.stats import ALPHA
 from promptforge.bench.verdicts import p_words, signed
 
-__all__ = ["BEAR", "Against", "Best", "Bounds", "Choice", "Option", "best_of", "choose", "largest_fall"]
+__all__ = [
+    "BEAR",
+    "Against",
+    "Bounds",
+    "Choice",
+    "Option",
+    "choose",
+    "counted",
+    "dollars",
+    "excluded_by",
+    "largest_fall",
+    "price_order",
+    "scores_of",
+]
 
 BEAR = 0.10
 """The fall that a lower price is worth: a cheaper model takes over where more than this is excluded."""
@@ -70,28 +83,31 @@ Against = Callable[[str, str], Effect | str]
 """(before, after): the paired difference of two models over the agent's categories; or in words why there is none."""
 
 
-def choose(options: Sequence[Option], against: Against, bounds: Bounds) -> Choice:
-    """The model of one agent. The order of the options changes nothing."""
+def choose(options: Sequence[Option], against: Against, bounds: Bounds, *, looks: int = 1) -> Choice:
+    """The model of one agent. The order of the options changes nothing.
+
+    `looks` are the sets of categories that a fleet has agents for: each is one more chance for noise to move somebody.
+    """
     ordered = sorted(options, key=lambda one: (not one.current, one.model))
-    excluded = {one.model: why for one in ordered if (why := _excluded(one, bounds))}
+    excluded = {one.model: why for one in ordered if (why := excluded_by(one, bounds))}
     open_ = [one for one in ordered if one.model not in excluded]
     current = next((one for one in open_ if one.current), None)
     measured = [one for one in open_ if not one.unmeasured]
     if current is None:
         own = next((one.model for one in ordered if one.current), "")
-        return _without_current(measured, against, excluded, excluded.get(own, ""), own)
+        return _without_current(measured, against, excluded, excluded.get(own, ""), own, looks)
     if current.unmeasured:
         return Choice(model=current.model, basis="not measured", why=_unmeasured(current), excluded=excluded)
-    return _held_against(current, [one for one in measured if one is not current], against, excluded)
+    return _held_against(current, [one for one in measured if one is not current], against, excluded, looks)
 
 
-def _excluded(one: Option, bounds: Bounds) -> str:
+def excluded_by(one: Option, bounds: Bounds) -> str:
     """Why a model is out, whatever its scores. What is not known of a model bars a newcomer, not who is there."""
     if one.barred:
         return one.barred
     if bounds.max_usd is not None:
         if one.usd is not None and one.usd > bounds.max_usd:
-            return f"{_dollars(one.usd)} per 1,000 requests is over fleet.max_usd ({bounds.max_usd:g})"
+            return f"{dollars(one.usd)} per 1,000 requests is over fleet.max_usd ({bounds.max_usd:g})"
         if one.usd is None and not one.current and not one.unmeasured:
             return f"what it costs is not known, and fleet.max_usd is {bounds.max_usd:g}"
     if bounds.max_latency_s is not None:
@@ -109,21 +125,23 @@ def _unmeasured(current: Option) -> str:
 # --- the agent's own model may stay -----------------------------------------------------------------------------------
 
 
-def _held_against(current: Option, others: Sequence[Option], against: Against, excluded: Mapping[str, str]) -> Choice:
+def _held_against(
+    current: Option, others: Sequence[Option], against: Against, excluded: Mapping[str, str], looks: int
+) -> Choice:
     found = {one.model: against(current.model, one.model) for one in others}
     pairs = {model: effect for model, effect in found.items() if isinstance(effect, Effect)}
-    level = ALPHA / max(1, len(pairs))
+    level = ALPHA / (max(1, len(pairs)) * looks)
     better = [one for one in others if _shown(pairs.get(one.model), level) > 0]
     if better:
         front = [one for one in better if not any(_shown(against(o.model, one.model), level) < 0 for o in better)]
-        best = min(front or better, key=_price_order)
+        best = min(front or better, key=price_order)
         why = f"better than {current.model} in its categories: {_moved(pairs[best.model])}"
         return Choice(model=best.model, basis="better", why=why + _tied(best, front), excluded=excluded)
     alike = [o for o in others if o.model in pairs and _cheaper(o, current) and largest_fall(pairs[o.model]) <= BEAR]
     if alike:
-        best = min(alike, key=_price_order)
+        best = min(alike, key=price_order)
         why = (
-            f"as good as {current.model} ({_scores(pairs[best.model])}; a fall over {BEAR:.2f} is excluded) "
+            f"as good as {current.model} ({scores_of(pairs[best.model])}; a fall over {BEAR:.2f} is excluded) "
             f"and {_saving(best, current)}"
         )
         return Choice(model=best.model, basis="as good", why=why, excluded=excluded)
@@ -141,61 +159,33 @@ def _stays(current: Option, others: Sequence[Option], found: Mapping[str, Effect
             yield f"{one.model} is worse: {_moved(effect)}"
         else:
             open_ = f"{one.model} is not shown different: {_moved(effect)}"
+            if effect.shown:
+                open_ += f"; among so many comparisons p would have to be below {level:.2g}"
             if _cheaper(one, current):
                 open_ += f"; it is {_saving(one, current)}, but a fall of {largest_fall(effect):.2f} is not excluded"
             yield open_
 
 
 def _without_current(
-    measured: Sequence[Option], against: Against, excluded: Mapping[str, str], barred: str, own: str
+    measured: Sequence[Option], against: Against, excluded: Mapping[str, str], barred: str, own: str, looks: int
 ) -> Choice:
     """Its own model may not be asked, or there is none: of those that are not shown worse, the cheapest."""
     lost = f"its own model {own} is out ({barred})" if barred else "its file names no model"
     if not measured:
         why = f"{lost}, and no other that it may be given was measured"
         return Choice(model="", basis="none", why=why, excluded=excluded)
-    level = ALPHA / max(1, len(measured) - 1)
+    level = ALPHA / (max(1, len(measured) - 1) * looks)
     front = [
         one
         for one in measured
         if not any(_shown(against(o.model, one.model), level) < 0 for o in measured if o is not one)
     ]
-    best = min(front or measured, key=_price_order)
-    score = f" ({best.level.value:.3f} on {_count(best.level.cases, 'case')})" if best.level else ""
+    best = min(front or measured, key=price_order)
+    score = f" ({best.level.value:.3f} on {counted(best.level.cases, 'case')})" if best.level else ""
     why = f"{lost}; {best.model}{score} is the only other that was measured"
     if len(measured) > 1:
         why = f"{lost}; no other is shown better than {best.model}{score}"
     return Choice(model=best.model, basis="only", why=why + _tied(best, front), excluded=excluded)
-
-
-# --- the best of a category -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
-    """Who leads a category."""
-
-    champion: str
-    """The model that is shown better than every other one; empty where none is."""
-    tied: tuple[str, ...]
-    """Those that none is shown better than, by name."""
-    why: str
-
-
-def best_of(models: Sequence[str], against: Against) -> Best:
-    """Who is shown better than all others; else who is not shown worse than any."""
-    names = sorted(models)
-    level = ALPHA / max(1, len(names) - 1)
-    signs = {(a, b): _shown(against(a, b), level) for a in names for b in names if a != b}
-    tied = tuple(b for b in names if not any(signs[a, b] < 0 for a in names if a != b))
-    champion = next((b for b in names if len(names) > 1 and all(signs[a, b] > 0 for a in names if a != b)), "")
-    if champion:
-        why = "shown better than " + (f"all {len(names) - 1} others" if len(names) > 2 else "the other")
-    elif len(names) == 1:
-        why = "the only one that was measured"
-    else:
-        why = "no one is shown better than every other"
-    return Best(champion=champion, tied=tied, why=why)
 
 
 # --- what a pair says -------------------------------------------------------------------------------------------------
@@ -213,10 +203,14 @@ def _shown(effect: Effect | str | None, alpha: float) -> int:
     return 1 if effect.estimate > 0 else -1
 
 
-def _price_order(one: Option) -> tuple[float, bool, bool, str]:
-    """The cheaper first, then who is in the house, then who is there already, then by name."""
+def price_order(one: Option) -> tuple[float, bool, bool, float, str]:
+    """The cheaper first, then who is in the house, then who is there already, then the quicker, then by name.
+
+    Prices and times are measured: two digits of the one and whole seconds of the other decide, and no more.
+    """
     usd = math.inf if one.usd is None else float(f"{one.usd:.2g}")
-    return usd, one.tier != "local", not one.current, one.model
+    seconds = math.inf if one.latency_s is None else float(round(one.latency_s))
+    return usd, one.tier != "local", not one.current, seconds, one.model
 
 
 def _cheaper(one: Option, other: Option) -> bool:
@@ -230,26 +224,33 @@ def _cheaper(one: Option, other: Option) -> bool:
 def _saving(one: Option, other: Option) -> str:
     if one.usd is None or (other.usd is not None and one.usd == other.usd):
         return "in the house"
-    more = "a price that is not known" if other.usd is None else _dollars(other.usd)
-    return f"cheaper: {_dollars(one.usd)} against {more} per 1,000 requests"
+    more = "a price that is not known" if other.usd is None else dollars(other.usd)
+    return f"cheaper: {dollars(one.usd)} against {more} per 1,000 requests"
 
 
 def _tied(best: Option, front: Sequence[Option]) -> str:
     others = ", ".join(sorted(one.model for one in front if one is not best))
-    return f"; not shown different from {others}: the cheaper, then the local one" if others else ""
+    return (
+        f"; not shown different from {others}: the cheaper one, then the one in the house, then the quicker one"
+        if others
+        else ""
+    )
 
 
 def _moved(effect: Effect) -> str:
-    return f"{_scores(effect)}, {signed(effect.estimate)} ({p_words(effect.p)}, {_count(effect.cases, 'case')})"
+    return f"{scores_of(effect)}, {signed(effect.estimate)} ({p_words(effect.p)}, {counted(effect.cases, 'case')})"
 
 
-def _scores(effect: Effect) -> str:
+def scores_of(effect: Effect) -> str:
+    """Both scores of a pair."""
     return f"{effect.before:.3f} → {effect.after:.3f}"
 
 
-def _dollars(usd: float) -> str:
+def dollars(usd: float) -> str:
+    """A price, with as many cents as matter."""
     return "$0" if not usd else f"${usd:.2g}" if usd < 1 else f"${usd:.2f}"
 
 
-def _count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """A number of things."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -1,5 +1,6 @@
 """A run as plain data, and back: how the history keeps it."""
 
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from promptforge.backends.base import Answer, ToolCall, Usage
 from promptforge.bench.results import Arm, CaseRecord, Held, Judgement, Reply, Run, Score
 
-__all__ = ["plain_run", "read_run"]
+__all__ = ["plain_run", "read_run", "things_said"]
 
 RECORD_VERSION = 1
 
@@ -56,6 +57,8 @@ def _plain_value(value: Any) -> Any:
         return {key: _plain_value(one) for key, one in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain_value(one) for one in value]
+    if isinstance(value, (str, int, float)):  # a decimal of promptforge.yaml keeps how it was written: a price of 0.50
+        return value
     return _plain(value)
 
 
@@ -107,3 +110,15 @@ def _reply(raw: Mapping[str, Any], arms: Sequence[Arm]) -> Reply:
 def _answer(raw: Mapping[str, Any]) -> Answer:
     calls = tuple(ToolCall(**call) for call in raw.get("tool_calls", ()))
     return Answer(**{**raw, "tool_calls": calls, "usage": Usage(**raw.get("usage", {}))})
+
+
+def things_said(text: str) -> dict[str, str]:
+    """What a server said of itself, of the text that a run keeps of it; nothing where it cannot be read.
+
+    >>> things_said("[('n_params', '7000'), ('server', 'llama.cpp')]")
+    {'n_params': '7000', 'server': 'llama.cpp'}
+    """
+    try:
+        return {str(name): str(value) for name, value in literal_eval(text or "[]")}
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return {}

@@ -1,5 +1,6 @@
 """advise, fleet."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ def advise(ctx: click.Context, models: tuple[str, ...], suite: str, form: str) -
     if (project := _project(root)) is None:
         return 1
     with open_store(root) as store:
-        found = counsel(*project, store, models, suite=suite)
+        found = counsel(*project, store, models, suite=suite, environ=os.environ)
     if form == "json":
         print_json(advice_json(found))
     else:
@@ -49,22 +50,25 @@ def advise(ctx: click.Context, models: tuple[str, ...], suite: str, form: str) -
 @format_option("text", "json")
 @click.pass_context
 def fleet(ctx: click.Context, suite: str, check: bool, form: str) -> int:
-    """Give each agent a model, by evidence, and within privacy, cost and latency.
+    """Give each agent, and each category of questions, a model: by evidence, within privacy, cost and latency.
 
     Writes build/fleet.yaml for routers to read. An agent leaves the model of its own file only where another one is
-    shown better, or is cheaper and a fall that matters is excluded. Exits with 1 where an agent gets no model.
+    shown better, or is cheaper and a fall that matters is excluded. In a category a tie goes to the cheapest, and is
+    called a tie.
+
+    Exits with 1 where an agent gets no model.
     """
     from promptforge.console.fleet import fleet_json, fleet_text
     from promptforge.console.terminal import painter, print_json, print_text, status
-    from promptforge.fleet import FLEET, changes, is_written, write_fleet
     from promptforge.fleet import fleet as choose
     from promptforge.workbench.bench import open_store
+    from promptforge.workbench.fleetfile import FLEET, changes, is_written, write_fleet
 
     root = find_project(ctx)
     if (project := _project(root)) is None:
         return 1
     with open_store(root) as store:
-        found = choose(*project, store, suite=suite)
+        found = choose(*project, store, suite=suite, environ=os.environ)
     changed = changes(root, found)
     current = is_written(root, found)
     if form == "json":

@@ -1,25 +1,27 @@
 """What was measured on a suite as it is today: the arms of the history's runs, by model and adapter; the rest is stale.
 
-A run counts while the suite's digest is what it was, and while its model is the one that has that name today. A model
+A run counts while the suite's digest is what it was, and while its model is the one that has that name today: the same
+settings, the same weights on this machine, and a server that says the same of its weights as in later runs. A model
 that promptforge served itself is known by its adapter; what anybody else serves is taken to be the model as it is.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptforge.backends.price import cost_usd
 from promptforge.bench.arms import Side, arm_scores
 from promptforge.bench.cases import Suite
 from promptforge.bench.compare import paired
-from promptforge.bench.record import read_run
+from promptforge.bench.record import read_run, things_said
 from promptforge.bench.results import OWN, Arm, ArmScores, CaseRecord, Effect, Reply, Run
 from promptforge.bench.stats import overall
 from promptforge.compiler.build import Build
 from promptforge.model import Model
 from promptforge.store import Store
 from promptforge.workbench.environment import environment
+from promptforge.workbench.weights import weights_digest
 
 __all__ = [
     "Measured",
@@ -38,6 +40,8 @@ _UNTRAINED = "none"
 _REQUESTS = 1000
 _QUICKER = 0.95
 _SAID = ("answered", "truncated")
+_WEIGHED = ("n_params", "size", "ftype", "n_vocab", "root", "model_path", "chat_template_sha256")
+"""Of what a server says of itself, what is another one with other weights; its program's version is none of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +59,15 @@ class Measured:
     """Of cases that count, answered or not."""
     answered: int
     """Of these."""
+    files: str
+    """The digest of the project's files then: of what its prompts were made."""
     same_files: bool
     """Whether no file of the project has changed since."""
+
+    @property
+    def when(self) -> str:
+        """The run and its day, for messages."""
+        return f"run {self.run.id} ({self.run.started[:10]})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +116,11 @@ class Measures:
         missing = f"{failed.requests - failed.answered:,} of its {failed.requests:,} requests have no answer"
         return f"run {failed.run.id} is later, and {missing}: this rests on run {one.run.id}"
 
+    def beside(self, one: Measured) -> Measured | None:
+        """The untrained model with the same prompt: measured on the same files, where it was."""
+        own = [o for o in self.arms if (o.model, o.variant, o.adapter) == (one.model, one.variant, "")]
+        return max([o for o in own if o.files == one.files] or own, key=_rank, default=None)
+
     def why_not(self, model: str) -> str:
         """Why there is no evidence of a model."""
         return self.stale.get(model) or f"no run of {self.suite.name} asked it"
@@ -119,29 +135,77 @@ def _rank(one: Measured, base: Measured | None = None) -> tuple[int, bool, str, 
 # --- which runs count -------------------------------------------------------------------------------------------------
 
 
-def measures(store: Store, suite: Suite, build: Build) -> Measures:
-    """Look through the history, the latest run first. Sends nothing."""
+def measures(store: Store, suite: Suite, build: Build, environ: Mapping[str, str] | None = None) -> Measures:
+    """Look through the history, the latest run first. Sends nothing.
+
+    `environ` says where this machine keeps models that are no folder of the project.
+    """
     files = environment(build.tree.root, build)["knowledge"]
+    weighed = _Weighed(build, environ)
     arms: list[Measured] = []
     stale: dict[str, str] = {}
     for head in store.runs():
         if head.suite != suite.name:
             continue
         body = store.run(head.id)
-        for model, why in _unfit(head.id, body, suite, build, files).items():
+        for model, why in _unfit(head.id, body, suite, build, files, weighed).items():
             stale.setdefault(model, why)
             body = {**body, "unfit": {**body.get("unfit", {}), model: why}}
         arms += _arms_of(body, build, files)
     return Measures(suite=suite, arms=tuple(arms), stale=stale)
 
 
-def _unfit(id_: str, body: Mapping[str, Any], suite: Suite, build: Build, files: str) -> dict[str, str]:
+@dataclass(slots=True)
+class _Weighed:
+    """What is known of each model's weights: on this machine now, and by the runs so far, the latest first."""
+
+    build: Build
+    environ: Mapping[str, str] | None
+    now: dict[str, str] = field(default_factory=dict)
+    said: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = field(default_factory=dict)
+    """By model and adapter: the latest run whose server said something, and what."""
+    others: dict[str, str] = field(default_factory=dict)
+    """By model, the latest run of other weights: an earlier one that kept no word of its own was hardly of today's."""
+
+    def other(self, name: str, id_: str, body: Mapping[str, Any]) -> str:
+        """What shows that a model of a run has other weights by now, or nothing. Remembers what the run says."""
+        then: Mapping[str, Any] = body["models"][name]
+        changed = ""
+        if digest := str(then.get("weights", "")):
+            model = self.build.project.config.models[name]
+            if name not in self.now:
+                self.now[name] = weights_digest(model, root=self.build.tree.root, environ=self.environ or {}) or digest
+            if self.now[name] != digest:
+                changed = "its files are others now"
+        told = {key: text for key, text in things_said(str(then.get("says", ""))).items() if key in _WEIGHED}
+        if told:
+            key = name, str(body.get("environment", {}).get("adapter", ""))
+            later, latest = self.said.setdefault(key, (id_, told))
+            differ = [
+                f"{one} {told[one]} then, {latest[one]} in run {later}"
+                for one in told
+                if told[one] != latest.get(one, told[one])
+            ]
+            changed = changed or (f"its server said {differ[0]}" if differ else "")
+        if changed:
+            self.others.setdefault(name, id_)
+        elif name in self.others and not digest and not told:
+            changed = f"a later run, {self.others[name]}, was of others"
+        return changed
+
+
+def _unfit(
+    id_: str, body: Mapping[str, Any], suite: Suite, build: Build, files: str, weighed: _Weighed
+) -> dict[str, str]:
     """By model, why a run says nothing of it any more."""
     then: Mapping[str, Mapping[str, Any]] = body.get("models", {})
     asked = {arm["model"] for arm in body.get("arms", ())}
     names = [name for name in then if name in asked or OWN in asked]
+    known = [name for name in names if name in build.project.config.models]
+    weights = {name: what for name in known if (what := weighed.other(name, id_, body))}
     if body.get("suite_digest") != suite.digest:
-        why = f"its run {id_} is stale: {suite.name} has changed since"
+        day = str(body.get("started", ""))[:10]
+        why = f"its run {id_} ({day}) is stale: {suite.name} has changed since"
         return dict.fromkeys(names, why)
     served = "adapter" in body.get("environment", {})
     models = build.project.config.models
@@ -149,6 +213,11 @@ def _unfit(id_: str, body: Mapping[str, Any], suite: Suite, build: Build, files:
     for name in names:
         if name in models and (what := _other(then[name], models[name], served=served)):
             found[name] = f"its run {id_} is stale: {name} was another model then ({what} has changed since)"
+        elif name in weights:
+            found[name] = (
+                f"its run {id_} is stale: the weights of {name} have changed since ({weights[name]}); "
+                f"measure it again: promptforge bench --model {name}"
+            )
         elif name not in asked and body.get("environment", {}).get("knowledge") != files:
             found[name] = (
                 f"its run {id_} is stale: it asked each agent its own model, and files have changed since; "
@@ -192,6 +261,7 @@ def _arms_of(body: Mapping[str, Any], build: Build, files: str) -> Iterator[Meas
                 arm=arm,
                 requests=sum(len(case.agents) for case in own.cases if case.counts),
                 answered=_answered(own, arm),
+                files=str(around.get("knowledge", "")),
                 same_files=around.get("knowledge") == files,
             )
 
@@ -262,14 +332,16 @@ def effect_in(before: Measured, after: Measured, categories: Iterable[str] | Non
 # --- what an answer costs, and how long it takes ----------------------------------------------------------------------
 
 
-def answers_of(one: Measured, agent: str) -> list[Reply]:
-    """The answers of an agent to cases that count."""
+def answers_of(one: Measured, *, agent: str = "", category: str = "") -> list[Reply]:
+    """The answers to cases that count: of one agent, in one category, or all."""
     side = Side.of(one.run, one.arm)
     return [
         reply
         for case, record in side.records.items()
-        if record.counts
-        for reply in side.replies.get((case, agent), ())
+        if record.counts and category in ("", record.category)
+        for name in record.agents
+        if agent in ("", name)
+        for reply in side.replies.get((case, name), ())
         if reply.state in _SAID and reply.score is not None
     ]
 

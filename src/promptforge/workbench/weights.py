@@ -3,7 +3,9 @@
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import file_digest
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +15,7 @@ from promptforge.files import digest_of
 from promptforge.model import Model
 from promptforge.tokens import cached_snapshots
 
-__all__ = ["Weights", "files_served", "find_weights", "weights_named"]
+__all__ = ["Weights", "files_served", "find_weights", "weights_digest", "weights_folder", "weights_named"]
 
 _WHOLE = 1 << 30
 """A file of fewer bytes is hashed whole; of a larger one its size, its time and its start are taken."""
@@ -73,22 +75,31 @@ def find_weights(model: Model, *, root: Path, environ: Mapping[str, str]) -> Wei
     Raises InputError where they are not here.
     """
     named = weights_named(model)
-    repository = named.count("/") <= 1 and not named.startswith((".", "/", "~"))
-    places = [root / Path(named).expanduser()]
-    if repository:
-        places += [path.parent for path in cached_snapshots(named, environ)]
-    for folder in places:
-        if (folder / "config.json").is_file() and any(path.suffix in _KINDS for path in folder.iterdir()):
-            files = dict(_files(folder))
-            return Weights(
-                model=model.name, named=named, folder=folder, digest=digest_of(json.dumps(files)), files=files
-            )
+    if folder := weights_folder(model, root=root, environ=environ):
+        files = dict(_files(folder))
+        return Weights(model=model.name, named=named, folder=folder, digest=digest_of(json.dumps(files)), files=files)
     looked = f"looked for the folder '{named}' of the project"
     hint = f"write at the model '{model.name}' in promptforge.yaml: weights: FOLDER, with config.json and the weights"
-    if repository and "/" in named:
+    if _may_be_repository(named) and "/" in named:
         looked += ", and for a repository of that name in the cache"
         hint += f"; or, where that is a repository, fetch it: hf download {named}"
     raise InputError(f"the weights of the model '{model.name}' are not on this machine: {looked}", hint=hint)
+
+
+def weights_folder(model: Model, *, root: Path, environ: Mapping[str, str]) -> Path | None:
+    """Where the weights lie on this machine; none of them is read."""
+    named = weights_named(model)
+    places = [root / Path(named).expanduser()]
+    if _may_be_repository(named):
+        places += [path.parent for path in cached_snapshots(named, environ)]
+    for folder in places:
+        if (folder / "config.json").is_file() and any(path.suffix in _KINDS for path in folder.iterdir()):
+            return folder
+    return None
+
+
+def _may_be_repository(named: str) -> bool:
+    return named.count("/") <= 1 and not named.startswith((".", "/", "~"))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
@@ -102,13 +113,34 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
 def _told(path: Path) -> str:
     try:
         status = path.stat()
-        with path.open("rb") as file:
-            if status.st_size < _WHOLE:
-                return file_digest(file, "sha256").hexdigest()
-            return f"{status.st_size} bytes, {status.st_mtime_ns}, {digest_of(file.read(_START))}"
+        return _read(path, status.st_size, status.st_mtime_ns)
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
         raise InputError(f"cannot read {path}: {reason}", hint="mend the model's folder") from problem
+
+
+@cache
+def _read(path: Path, size: int, changed_ns: int) -> str:
+    """Kept, since one command may ask several times, and a gigabyte takes a second. Raises OSError."""
+    with path.open("rb") as file:
+        if size < _WHOLE:
+            return file_digest(file, "sha256").hexdigest()
+        return f"{size} bytes, {changed_ns}, {digest_of(file.read(_START))}"
+
+
+def weights_digest(model: Model, *, root: Path, environ: Mapping[str, str]) -> str:
+    """What tells the weights that a model has now from others: a folder's, or the files' that `serve` names.
+
+    Empty where promptforge.yaml says neither `serve` nor `weights`, and where they are not on this machine: who knows
+    what runs behind an address.
+    """
+    if not (model.settings.get("serve") or model.settings.get("weights")):
+        return ""
+    with suppress(InputError):
+        return find_weights(model, root=root, environ=environ).digest
+    with suppress(InputError):
+        return files_served(model, root=root)
+    return ""
 
 
 def files_served(model: Model, *, root: Path) -> str:
