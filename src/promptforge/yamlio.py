@@ -346,7 +346,10 @@ class _Builder:
 
 
 def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
-    """Line, column (from 1) and text after `word` of each comment that starts with it, block texts not searched."""
+    """Line, column (from 1) and text after `word` of each comment that starts with it, block texts not searched.
+
+    Several may stand on one line, one behind the other.
+    """
     if word not in document.text:
         return
     from yaml.events import ScalarEvent, StreamEndEvent
@@ -361,9 +364,10 @@ def comments(document: Document, word: str) -> Iterator[tuple[int, int, str]]:
             end: Any = event.end_mark
             inside.update(range(start.line + 1, end.line + (end.column > 0)))
             texts.setdefault(end.line, []).append((start.column if start.line == end.line else 0, end.column))
-    pattern = re.compile(rf"(?:^|(?<=\s))#\s*{re.escape(word)}\s*(.*)$")
+    starts = rf"#\s*{re.escape(word)}"
+    pattern = re.compile(rf"(?:^|(?<=\s)){starts}\s*(.*?)(?=\s{starts}|$)")
     for number, line in enumerate(document.text.split("\n")):
-        match = None if number in inside else pattern.search(line)
-        # What stands in a quoted text is no comment: a secret must not allow itself.
-        if match and not any(first <= match.start() < last for first, last in texts.get(number, ())):
-            yield number + 1, match.start() + 1, match[1].strip()
+        for match in () if number in inside or word not in line else pattern.finditer(line):
+            # What stands in a quoted text is no comment: a secret must not allow itself.
+            if not any(first <= match.start() < last for first, last in texts.get(number, ())):
+                yield number + 1, match.start() + 1, match[1].strip()

@@ -172,6 +172,8 @@ def test_json_has_everything(house, pf):
 def test_wrong_usage_says_what_to_type(house, pf):
     """No such source, a file in its place, no file, another tool's file, a file that is not there."""
     house.write("status.json", json.dumps(TAILNET))
+    house.write("compose.yaml", "services:\n  web: {image: nginx}\n")
+    house.write("lab hosts", "[lab]\nmini ansible_host=192.0.2.10\n")
     expected = {
         ("tailscal", "x"): ("no source 'tailscal'", "did you mean 'tailscale'?"),
         ("status.json",): (
@@ -179,6 +181,14 @@ def test_wrong_usage_says_what_to_type(house, pf):
             "it looks like tailscale: promptforge import tailscale status.json",
         ),
         ("promptforge.yaml",): ("'promptforge.yaml' is a file, not a source", "name the source before the file"),
+        ("compose.yaml",): (
+            "'compose.yaml' is a file, not a source",
+            "no source reads it as it is; make a dump of it: docker compose -f compose.yaml config --format json",
+        ),
+        ("ansible", "lab hosts"): (
+            "lab hosts: expected the JSON of an Ansible inventory, and found an inventory of Ansible, not yet listed",
+            "make it with: ansible-inventory -i 'lab hosts' --list --export > inventory.json",
+        ),
         ("nmap",): ("no dump of nmap is named", "nmap"),
         ("nmap", "status.json"): ("status.json", "nmap -sV -oX"),
         ("nmap", "gone.xml"): ("gone.xml", ""),

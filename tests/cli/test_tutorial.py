@@ -1,11 +1,11 @@
-"""The tutorial is about what `init` makes: typed through, it says what happens."""
+"""The tutorial without dumps is about what `init` makes: typed through, it says what happens."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-TUTORIAL = (Path(__file__).parents[2] / "docs/tutorial.md").read_text(encoding="utf-8")
+TUTORIAL = (Path(__file__).parents[2] / "docs/tutorial-council.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -96,6 +96,19 @@ def test_says_what_it_made(tmp_path):
     assert subprocess.run(script, shell=True, cwd=tmp_path, capture_output=True, check=False).returncode == 0
 
 
+def test_without_facts(tmp_path):
+    """`init --empty` is for what is imported: nothing in it is an error, it builds, and says how to go on."""
+    done = run(tmp_path, "init", "--empty")
+    assert done.stdout.startswith("made a project without facts in this folder\n")
+    assert done.stdout.endswith("promptforge import tailscale status.json  takes its facts over\n")
+    assert "invented" not in (tmp_path / CONFIG).read_text()
+    assert run(tmp_path, "check").returncode == 0
+    assert run(tmp_path, "build").returncode == 0
+    both = run(tmp_path, "init", "x", "--empty", "--from", "prompts.yaml")
+    assert both.returncode == 2
+    assert "--empty and --from are two ways to begin" in both.stderr
+
+
 def test_in_this_folder(tmp_path):
     """Without DIR the project is made here, and then there is nowhere to go."""
     done = run(tmp_path, "init")

@@ -14,8 +14,8 @@ from promptforge import roundtrip
 from promptforge.document import plain_value
 from promptforge.errors import InputError
 from promptforge.roundtrip import LayoutError, outline
-from promptforge.workbench.yamledit import Sheet, as_written
-from promptforge.yamlio import parse
+from promptforge.workbench.yamledit import Row, Sheet, as_written
+from promptforge.yamlio import comments, parse
 from strategies import NASTY, PLAINS, WORDS, texts, tries
 
 FILE = "knowledge/house.yaml"
@@ -147,7 +147,7 @@ def test_added_facts_leave_every_line_as_it_is(file, table, value, count):
     sheet = Sheet(FILE, text.encode())
     mapping = sheet.is_mapping(table)
     facts = [(f"new{n}", {"w": value} if mapping else {"id": f"new{n}", "w": value}) for n in range(count)]
-    sheet.add(table, facts)
+    sheet.add(table, [Row(*fact) for fact in facts])
     made = sheet.content()
     document, _ = parse(FILE, made)
     assert document is not None
@@ -187,6 +187,26 @@ def test_a_changed_value_changes_its_line_alone(file, data):
     assert lost <= 1 + (not text.endswith("\n"))
 
 
+@given(files(), st.sampled_from(["things", "others", "hosts", "fresh"]), st.sampled_from(NASTY), st.data())
+@tries(150)
+def test_a_remark_is_a_comment_wherever_it_stands(file, table, value, data):
+    """On new and on changed facts of any layout it is there once a fact, and no value is another one for it."""
+    text, parts = file
+    remark = "# promptforge: cleaned w (1 line break) from leases"
+    plain, marked = Sheet(FILE, text.encode()), Sheet(FILE, text.encode())
+    _, keys, mapping = parts.get(table, ("", [], False))
+    number = data.draw(st.integers(0, len(keys) - 1)) if keys else -1
+    for sheet, words in ((plain, ""), (marked, remark)):
+        if keys:
+            sheet.change(table, keys[number] if mapping else number, {"w": value, "z": "1"}, remark=words)
+        fact = {"w": value} if sheet.is_mapping(table) else {"id": "new", "w": value}
+        sheet.add(table, [Row("new", fact, words), Row("more", {"id": "more"})])
+    documents = [parse(FILE, sheet.content())[0] for sheet in (plain, marked)]
+    assert documents[0].data == documents[1].data
+    found = list(comments(documents[1], "promptforge: cleaned"))
+    assert [rest for _, _, rest in found] == ["w (1 line break) from leases"] * (2 if keys else 1)
+
+
 def test_all_at_once():
     """Changes, renames and additions of one file do not get in each other's way."""
     text = (
@@ -207,9 +227,9 @@ def test_all_at_once():
         sheet.change("hosts", "attic", {"mac": "00:00:5E:00:53:0A", "role": "off"})
         sheet.change("ports", 1, {"service": "it's files"})
         sheet.change("hosts", "mini", {}, key="maxi")
-        sheet.add("hosts", [("new", {"role": "no"})])
-        sheet.add("ports", [("mini:22", {"host": "mini", "port": 22})], behind=0)
-        sheet.add("ports", [("new:22", {"host": "new", "port": 22})])
+        sheet.add("hosts", [Row("new", {"role": "no"})])
+        sheet.add("ports", [Row("mini:22", {"host": "mini", "port": 22})], behind=0)
+        sheet.add("ports", [Row("new:22", {"host": "new", "port": 22})])
 
     assert edited(text, edit) == (
         "# The hut.\n"
@@ -250,7 +270,7 @@ def test_all_at_once():
 )
 def test_the_first_facts_of_a_table_and_odd_last_ones(text, table, expected):
     """Empty tables, missing ones, null facts, and a text of several lines as the last value."""
-    assert edited(text, lambda sheet: sheet.add(table, [("a", {"x": 1})])) == expected
+    assert edited(text, lambda sheet: sheet.add(table, [Row("a", {"x": 1})])) == expected
 
 
 @pytest.mark.parametrize(
@@ -279,15 +299,15 @@ def test_the_first_facts_of_a_table_and_odd_last_ones(text, table, expected):
             lambda s: s.change("t", "a", {"x": 2}, key="b"),
             "the key of the fact is not written plainly",
         ),
-        ("t: # c\n  {}\n", lambda s: s.add("t", [("c", {"x": 1})]), ""),
+        ("t: # c\n  {}\n", lambda s: s.add("t", [Row("c", {"x": 1})]), ""),
         (
             "t:\n  - x: |+\n      a\n\n\n",
-            lambda s: s.add("u", [("c", {"x": 1})]),
+            lambda s: s.add("u", [Row("c", {"x": 1})]),
             "is written in a way that cannot be added to safely",
         ),
         (
             "{t: [{x: 1}]}\n",
-            lambda s: s.add("u", [("c", {"x": 1})]),
+            lambda s: s.add("u", [Row("c", {"x": 1})]),
             "is written in a way that cannot be added to safely",
         ),
     ],
@@ -316,7 +336,7 @@ def test_a_table_that_is_written_oddly_is_not_added_to(text, table, message):
     if parse(FILE, text.encode())[0] is None:
         return
     with pytest.raises(LayoutError, match=message):
-        edited(text, lambda sheet: sheet.add(table, [("a", {"x": 2})]))
+        edited(text, lambda sheet: sheet.add(table, [Row("a", {"x": 2})]))
 
 
 def test_what_is_no_file_of_tables_is_not_edited():

@@ -152,12 +152,14 @@ def _unknown(name: str) -> UsageError:
     """No such source; where it is a file, what it looks like."""
     from promptforge.source import did_you_mean
     from promptforge.sources.all import SOURCES, guess
+    from promptforge.sources.dump import dump_command
 
     path = Path(name)
     if path.is_file():
-        looks = guess(path)
+        looks, command = guess(path), dump_command(path)
         hint = (
             f"it looks like {looks}: promptforge import {looks} {name}" if looks else "name the source before the file"
         )
+        hint = f"no source reads it as it is; make a dump of it: {command}" if command and not looks else hint
         return UsageError(f"'{name}' is a file, not a source", hint=hint)
     return UsageError(f"no source '{name}'", hint=did_you_mean(name, SOURCES))

@@ -13,8 +13,9 @@ __all__ = ["doctor", "init"]
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False)
 @click.option("--from", "source", metavar="FILE", help="Take the prompts of an agent_prompts.yaml over, byte for byte.")
+@click.option("--empty", is_flag=True, help="Without facts: agents and a suite for what you import.")
 @click.pass_context
-def init(ctx: click.Context, folder: str | None, source: str | None) -> int:
+def init(ctx: click.Context, folder: str | None, source: str | None, empty: bool) -> int:
     """Start a project in DIR (default: here) with a small working example, or with prompts that you have.
 
     Nothing that is there already is overwritten.
@@ -23,16 +24,18 @@ def init(ctx: click.Context, folder: str | None, source: str | None) -> int:
     if folder is not None and named is not None:
         raise UsageError("init takes its folder once: as DIR, or with -C", hint=f"promptforge init {folder}")
     root = Path(folder or named or ".")
-    return _scaffold(root) if source is None else _adopt(Path(source), root)
+    if source is not None and empty:
+        raise UsageError("--empty and --from are two ways to begin", hint="choose one")
+    return _scaffold(root, empty) if source is None else _adopt(Path(source), root)
 
 
-def _scaffold(root: Path) -> int:
+def _scaffold(root: Path, empty: bool) -> int:
     from promptforge.console.start import lacking_text, scaffold_text
     from promptforge.console.terminal import painter, print_text, status
     from promptforge.workbench.scaffold import scaffold
 
-    made = scaffold(root)
-    print_text(scaffold_text(made, painter()))
+    made = scaffold(root, empty=empty)
+    print_text(scaffold_text(made, painter(), empty=empty))
     if made.lacking:
         status(lacking_text(made.lacking))
     return 0

@@ -1,7 +1,8 @@
 """What remains of the diagnostics: not what follows from a file that cannot be read, and not what the user accepts.
 
 An allowance is for a line, `# promptforge: allow PF512 reason` at its end, or for a file:
-`ignore: {PF331: [knowledge/lab.yaml]}` in promptforge.yaml. One that allows nothing is a warning.
+`ignore: {PF331: [knowledge/lab.yaml]}` in promptforge.yaml. One that allows nothing is a warning. Those of `drift` are
+for what sources show, which nobody knows here: only their form is looked at.
 """
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from promptforge.compiler.acceptance import as_acceptance
 from promptforge.compiler.load import Loaded
 from promptforge.files import CONFIG
 from promptforge.model import Config
@@ -19,6 +21,7 @@ __all__ = ["settle"]
 
 _WORD = "promptforge: allow"
 _CODES = re.compile(r"(PF\d{3})\b[,\s]*")
+_DRIFT = "drift"
 _IN_TEMPLATE = re.compile(r"\{#-?\s*promptforge: allow\s+(.*?)\s*-?#\}")
 
 
@@ -97,6 +100,12 @@ def _on_lines(loaded: Loaded, said: list[Diagnostic]) -> Iterator[_Allowance]:
 
 def _allowances(place: Span, rest: str, said: list[Diagnostic]) -> Iterator[_Allowance]:
     at, found = 0, []
+    of_drift = as_acceptance(rest)
+    if of_drift is not None and not of_drift.reason:
+        message, hint = "the acceptance gives no reason", "say why: `# promptforge: allow drift lan_ip=192.0.2.11 why`"
+        said.append(Diagnostic(code="PF603", span=place, message=message, hint=hint))
+    if of_drift is not None:
+        return
     while match := _CODES.match(rest, at):
         found.append(match[1])
         at = match.end()
@@ -113,6 +122,8 @@ def _allowances(place: Span, rest: str, said: list[Diagnostic]) -> Iterator[_All
 def _in_config(loaded: Loaded, config: Config) -> Iterator[tuple[_Allowance, tuple[str, ...]]]:
     for code, files in config.ignore.items():
         assert loaded.config is not None  # config.ignore comes from there
+        if code == _DRIFT:
+            continue
         yield _Allowance(code=code, span=loaded.config.span(("ignore", code), key=True)), tuple(map(str, files))
 
 

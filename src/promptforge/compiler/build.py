@@ -169,9 +169,11 @@ def _judged(project: Project, loaded: Loaded, today: datetime.date, thorough: bo
     """What is wrong with facts and texts."""
     found = list(judge(project, loaded, today=today))
     if thorough:
+        from promptforge.compiler.cleaned import cleaned_texts
         from promptforge.compiler.twins import near_twins
 
         found += near_twins(project, loaded)
+        found += cleaned_texts(project, loaded)
     return found
 
 

@@ -8,7 +8,7 @@ from promptforge import __version__
 from promptforge.console.terminal import Painter, plural
 from promptforge.source import Code, Diagnostic, Span, codes
 
-__all__ = ["as_github", "as_json", "as_sarif", "as_text", "code_page", "counts", "record"]
+__all__ = ["as_github", "as_json", "as_sarif", "as_text", "code_page", "counts", "masked", "record"]
 
 Line = Callable[[str, int], str | None]
 """The text of a line of a file, or None."""
@@ -28,14 +28,14 @@ def as_text(diagnostics: Sequence[Diagnostic], line: Line, paint: Painter) -> st
 
     Files that cannot be read come first: much else may follow from them.
     """
-    masked = _masked(diagnostics, line)
+    covered = masked(diagnostics, line)
     alike: Counter[tuple[str, str]] = Counter()
     shown = []
     for diagnostic in sorted(diagnostics, key=lambda one: not one.code.startswith("PF1")):
         kind = diagnostic.span.file, diagnostic.code
         alike[kind] += 1
         if alike[kind] <= MOST_ALIKE:
-            shown.append(_one(diagnostic, masked, paint))
+            shown.append(_one(diagnostic, covered, paint))
     for (file, code), number in alike.items():
         if number > MOST_ALIKE:
             severity = codes()[code].severity
@@ -47,14 +47,14 @@ def as_text(diagnostics: Sequence[Diagnostic], line: Line, paint: Painter) -> st
 _SECRETS = frozenset(["PF504", "PF510", "PF511", "PF512", "PF513", "PF514", "PF515"])
 
 
-def _masked(diagnostics: Sequence[Diagnostic], line: Line) -> Line:
+def masked(diagnostics: Sequence[Diagnostic], line: Line) -> Line:
     """The lines with the secrets in them covered: what was found in a file must not reach the log of a CI job."""
     secrets: dict[tuple[str, int], list[Span]] = {}
     for diagnostic in diagnostics:
         if diagnostic.code in _SECRETS:
             secrets.setdefault((diagnostic.span.file, diagnostic.span.line), []).append(diagnostic.span)
 
-    def masked(file: str, number: int) -> str | None:
+    def covered(file: str, number: int) -> str | None:
         text = line(file, number)
         for span in secrets.get((file, number), ()):
             if text is None or not span.column:
@@ -64,7 +64,7 @@ def _masked(diagnostics: Sequence[Diagnostic], line: Line) -> Line:
             text = f"{text[:start]}{'•' * min(length, len(text) - start)}{text[start + length :]}"
         return text
 
-    return masked
+    return covered
 
 
 def _one(d: Diagnostic, line: Line, paint: Painter) -> str:

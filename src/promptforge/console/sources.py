@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from promptforge.console.accepting import how_to_accept, unused_words
 from promptforge.console.diagnostics import as_text, record
 from promptforge.console.prompts import diff_json, diff_text
 from promptforge.console.terminal import Painter, plural
@@ -115,6 +116,7 @@ def _import_sum(made: Takeover, *, dry_run: bool) -> str:
         f"{sum(1 for one in made.open if not one.differs):,} could say more" if made.open else "",
         f"{len(made.doubtful):,} ambiguous" if made.doubtful else "",
         f"{made.held.same:,} as they were",
+        f"{len(made.held.accepted):,} accepted" if made.held.accepted else "",
     ]
     said = ", ".join(part for part in parts if part)
     if made.problems:
@@ -144,6 +146,7 @@ def import_json(made: Takeover, *, dry_run: bool) -> dict[str, object]:
         "not_added": [_doubt_json(one.seen.table, one.seen.key, one.held, one.seen.place) for one in made.waiting],
         "followed": list(made.followed),
         "same": held.same,
+        "accepted": list(held.accepted),
         "noise": dict(held.noise),
         "cleaned": [{"place": place, "what": words} for place, words in held.cleaned],
         "notes": list(made.notes),
@@ -205,6 +208,8 @@ def drift_text(drift: Drift, paint: Painter) -> str:
     for held in drift.held:
         lines += _rest(held, (), paint)
     lines += [f"{paint('note:', 'blue')} {note}" for note in drift.notes]
+    lines += [f"{paint('warning:', 'yellow')} {span}: {unused_words(words)}" for span, words in drift.unused]
+    lines += [f"  {how}" for how in how_to_accept(drift)]
     return "\n".join([*lines, _drift_sum(drift)])
 
 
@@ -259,11 +264,14 @@ def _untrue(drift: Drift) -> Iterator[str]:
 
 def _drift_sum(drift: Drift) -> str:
     same = sum(held.same for held in drift.held)
+    accepted = len({id_ for held in drift.held for id_ in held.accepted})
     if drift.clean:
-        return f"no drift: {plural(same, 'fact')} as the sources show them"
+        more = f", {plural(accepted, 'difference')} accepted" if accepted else ""
+        return f"no drift: {plural(same, 'fact')} as the sources show them{more}"
     counts = ", ".join(f"{len(findings):,} {kind}" for kind, findings in _by_kind(drift))
     agents = len(drift.diff.agents) if drift.diff else 0
-    return f"drift: {counts}; {plural(agents, 'agent')} would say something else"
+    more = f"; {accepted:,} accepted" if accepted else ""
+    return f"drift: {counts}; {plural(agents, 'agent')} would say something else{more}"
 
 
 def drift_json(drift: Drift) -> dict[str, object]:
@@ -277,6 +285,7 @@ def drift_json(drift: Drift) -> dict[str, object]:
                 "files": list(held.observation.files),
                 "at": held.observation.at or None,
                 "same": held.same,
+                "accepted": list(held.accepted),
                 "noise": dict(held.noise),
                 "cleaned": [{"place": place, "what": words} for place, words in held.cleaned],
             }
@@ -300,6 +309,7 @@ def drift_json(drift: Drift) -> dict[str, object]:
         ],
         "untrue": diff_json(drift.diff, ("the knowledge", "what the sources show")) if drift.diff else None,
         "notes": list(drift.notes),
+        "unused": [{"file": span.file, "line": span.line, "what": words} for span, words in drift.unused],
     }
 
 
@@ -318,7 +328,8 @@ def drift_markdown(drift: Drift) -> str:
             lines.append(f"| {_md(_name(one))} | {_md(_told(one))} | {_md(_where(one))} |")
     if untrue := list(_untrue(drift)):
         lines += ["", "**Untrue today**", "", *(f"- {_md(text)}" for text in untrue)]
-    lines += ["", *(f"- {_md(note)}" for note in drift.notes)] if drift.notes else []
+    said = [*drift.notes, *(f"{span}: {unused_words(words)}" for span, words in drift.unused)]
+    lines += ["", *(f"- {_md(note)}" for note in said)] if said else []
     return "\n".join(lines)
 
 
@@ -340,6 +351,9 @@ def drift_github(drift: Drift, within: str = "") -> str:
             level = _LEVELS.get(kind, "error")
             text = f"{_said(one)} ({_where(one)})"
             lines.append(f"::{level}{stands}title={_property(f'drift: {kind}')}::{_data(text)}")
+    for span, words in drift.unused:
+        place = f"file={_property(within + span.file)},line={span.line},"
+        lines.append(f"::warning {place}title=drift%3A acceptance of nothing::{_data(unused_words(words))}")
     lines += [f"::error title={_property('drift: untrue today')}::{_data(text)}" for text in _untrue(drift)]
     return "\n".join(lines)
 

@@ -28,8 +28,16 @@ _ABOUT: Mapping[str, str] = {
 }
 
 
-def scaffold_text(made: Scaffold, paint: Painter) -> str:
-    """The files of a new project, and the next commands."""
+def scaffold_text(made: Scaffold, paint: Painter, *, empty: bool = False) -> str:
+    """The files of a new project, and the next commands; an `empty` one is to be filled first."""
+    if empty:
+        head = f"{paint('made', 'green')} a project without facts in {_shown(made.root)}"
+        commands = {
+            "tailscale status --json > status.json": "a dump of what you have; others: promptforge import --help",
+            "promptforge import tailscale status.json": "takes its facts over",
+        }
+        about = {"knowledge/house.yaml": "what is true: nothing so far"}
+        return "\n".join([head, _files(made.written, about), *_next(made, commands, paint)])
     commands = {
         "promptforge build": "compile the two prompts",
         "promptforge explain steward": "where each line comes from, and what was left out",

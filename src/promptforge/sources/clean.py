@@ -6,12 +6,11 @@ template or a chat turn, or hide; and what reads as an order to a model is left 
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from promptforge.compiler.injections import MARKERS
-from promptforge.compiler.scan import scan
+from promptforge.sources.orders import instruct_together, instructs
 
 __all__ = ["NAME", "TEXT", "Cleaned", "Texts", "clean", "identifier"]
 
@@ -26,11 +25,20 @@ _STACKED = 2
 
 _SIGNS = str.maketrans({"|": "/", "\\": "/", "`": "'", "{": "(", "}": ")", "<": "(", ">": ")"})
 _SIGN = re.compile(r"[|\\`{}<>]")
-_MARKER = re.compile("|".join(MARKERS[sign] for sign in "<["), re.IGNORECASE)
+_SPECIAL = re.compile(r"[|\\`{}<>\[#:]")
+_BRACKETED = (
+    r"\[/?(?:gMASK|sMASK|MASK|CLS|SEP|PAD|UNK|BOS|EOS|IMG|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|PREFIX|MIDDLE|SUFFIX|ARGS"
+    r"|CALL_ID|TOOL_CONTENT|THINK|MODEL_SETTINGS|CONTROL_\d+|UNUSED_TOKEN_\d+|REFERENCE_DOC_\d+)\]"
+)
+_TURN = r"(?<!\w)(?:system|user|assistant|human|developer|tool|ai|bot)[ \t]?[:：](?=\s|\Z)|#{2,6}[ \t]?[A-Za-z ]{1,20}:"
+"""How those begin a turn that have no markers of their own: `Assistant: `, `### Response:`."""
+_MARKER = re.compile("|".join([*(MARKERS[sign] for sign in "<["), _BRACKETED, _TURN]), re.IGNORECASE)
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5\ufffd")
 """Letters and signs that show nothing, and the sign for a byte that was no text."""
 _SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180F))
 _EMOJI = "\ufe0f"
+_MARKS = "\u0300"
+"""Before it no character is a mark, and none that is printable shows nothing."""
 
 
 class Cleaned(NamedTuple):
@@ -53,9 +61,14 @@ def clean(raw: object, *, limit: int = NAME) -> Cleaned:
     Cleaned(text='', done=('left out: it reads as an instruction to a model',))
     """
     text = raw if isinstance(raw, str) else "" if raw is None or isinstance(raw, (dict, list)) else str(raw)
-    if len(text) <= limit and text.isascii() and text.isprintable() and not _SIGN.search(text) and "[" not in text:
+    return _cleaned(text, limit) if len(text) <= _READ else _thoroughly(text, limit)
+
+
+@lru_cache(maxsize=4096)  # rooms and kinds are the same a thousand times
+def _cleaned(text: str, limit: int) -> Cleaned:
+    if len(text) <= limit and text.isascii() and text.isprintable() and not _SPECIAL.search(text):
         line = " ".join(text.split())
-        return Cleaned("", (_ORDER,)) if _instructs(line) else Cleaned(line)
+        return Cleaned("", (_ORDER,)) if instructs(line) else Cleaned(line)
     return _thoroughly(text, limit)
 
 
@@ -68,19 +81,19 @@ _ROUNDS = 8
 def _thoroughly(raw: str, limit: int) -> Cleaned:
     """Until nothing changes any more: what stood around a thing that was taken out may now stand together."""
     text, done = _once(raw, limit)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if text != raw else 0):
         before = text
         text, more = _once(before, limit)
         if text == before:
             return Cleaned(text, done)
         done += tuple(words for words in more if words not in done)
-    return Cleaned("", ("left out: it does not come to rest",))
+    return Cleaned(text, done) if text == raw else Cleaned("", ("left out: it does not come to rest",))
 
 
 def _once(raw: str, limit: int) -> Cleaned:
     visible, unseen, breaks = _visible(unicodedata.normalize("NFC", raw[:_READ]))
     line = unicodedata.normalize("NFC", " ".join(visible.split()))
-    if _instructs(line):
+    if instructs(line):
         return Cleaned("", (_ORDER,))
     done = [_counted(unseen, "invisible character"), _counted(breaks, "line break")]
     bare, markers = _without_markers(line)
@@ -96,6 +109,8 @@ def _once(raw: str, limit: int) -> Cleaned:
 
 def _visible(text: str) -> tuple[str, int, int]:
     """The characters that a reader sees, how many were taken out, and how many of these ended a line."""
+    if text.isprintable() and (not text or max(text) < _MARKS):
+        return text, 0, 0
     kept: list[str] = []
     unseen = breaks = marks = 0
     for character in text:
@@ -139,56 +154,25 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count > 1)}" if count else ""
 
 
-# ---- Orders ----------------------------------------------------------------------------------------------------------
-
-_SHORTEST = 10
-"""Characters of the shortest text that is looked at for an order."""
-_JOINED = re.compile(r"[-_.+/~:,;|\\]+")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_ALIKE = str.maketrans(
-    "аеорсухіјѕԁһЕАОРСТНКМВХІЈЅοαενρτικυΑΕΟΡΤΙΚΝΜΒΧΗΖΥ",
-    "aeopcyxijsdhEAOPCTHKMBXIJSoaevptikuAEOPTIKNMBXHZY",
-)
-"""Letters of other scripts that look like ours."""
-_DIGITS = str.maketrans("013457@$", "oieastas")
-
-
-@lru_cache(maxsize=4096)  # rooms and kinds are the same a thousand times
-def _instructs(line: str) -> bool:
-    """Whether it is an order to a model, also where hyphens stand for blanks, or look-alikes for letters."""
-    return len(line) >= _SHORTEST and any(f.code == "PF520" for form in _readings(line) for f in scan(form))
-
-
-def _readings(line: str) -> Iterator[str]:
-    words = _JOINED.sub(" ", _HUMP.sub(" ", line))
-    if " " not in words.strip() and words.isascii():  # one word is no order
-        return
-    yield line
-    if words != line:
-        yield words
-    if not words.isascii():
-        folded = unicodedata.normalize("NFKD", words).translate(_ALIKE)
-        words = "".join(c for c in folded if not unicodedata.combining(c))
-        yield words
-    if any(sign in words for sign in "013457@$"):
-        yield words.translate(_DIGITS)
-
-
 # ---- The texts of one fact -------------------------------------------------------------------------------------------
 
 
 class Texts:
     """Takes the texts of one fact, and remembers what was done to which."""
 
-    __slots__ = ("done",)
+    __slots__ = ("_taken", "done")
 
     def __init__(self) -> None:
         self.done: tuple[str, ...] = ()
         """For `Seen.cleaned`."""
+        self._taken = ""
 
     def take(self, column: str, raw: object, *, limit: int = NAME) -> str:
-        """The text, cleaned."""
+        """The text, cleaned; nothing where it ends an order that other texts of the fact begin."""
         cleaned = clean(raw, limit=limit)
+        if self._taken and cleaned.text and instruct_together(f"{self._taken} {cleaned.text}"):
+            cleaned = Cleaned("", (_ORDER,))
+        self._taken = f"{self._taken} {cleaned.text}".strip()
         if cleaned.done:
             self.done += tuple(f"{column}: {words}" for words in cleaned.done)
         return cleaned.text
@@ -204,7 +188,7 @@ def identifier(raw: object) -> str:
     ('00:17:88:01-0b', 'sha256:0b2253fe92e6cef2')
     """
     text = "" if raw is None or isinstance(raw, (dict, list)) else str(raw)
-    if not text or (_PLAIN.fullmatch(text) and not _instructs(text)):
+    if not text or (_PLAIN.fullmatch(text) and not instructs(text)):
         return text
     import hashlib
 

@@ -7,15 +7,27 @@ import codecs
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from promptforge.sources.base import SourceError
-from promptforge.sources.looks import DUMPS, HEAD, found_in, is_json
+from promptforge.sources.looks import DUMPS, HEAD, RAW, found_in, is_json
 
-__all__ = ["Element", "elements", "head_of", "lines_of", "open_text", "read_json", "read_text", "shown", "wrong"]
+__all__ = [
+    "Element",
+    "dump_command",
+    "elements",
+    "head_of",
+    "lines_of",
+    "open_text",
+    "read_json",
+    "read_text",
+    "shown",
+    "wrong",
+]
 
 WHOLE = 64 << 20
 """Bytes of a dump that is read as a whole."""
@@ -56,8 +68,15 @@ def wrong(source: str, path: Path, *, found: str = "", place: str = "") -> Sourc
     """The complaint: what was expected and what was found, where, and how a right dump is made."""
     dump = DUMPS[source]
     where = f"{shown(path)}:{place}" if place and not place.startswith("#") else shown(path) + place
-    message = f"{where}: expected {dump.expected}, and found {found or _head_words(path, source)}"
-    return SourceError(message, hint=f"make it with: {dump.command}")
+    found = found or _head_words(path, source)
+    command = RAW.get((source, found), "").format(shlex.quote(shown(path))) or dump.command
+    return SourceError(f"{where}: expected {dump.expected}, and found {found}", hint=f"make it with: {command}")
+
+
+def dump_command(path: Path) -> str:
+    """Of a file that only its own tool can resolve, such as a compose file: the command that makes a dump of it."""
+    found = _head_words(path, "")
+    return next((command for (_, words), command in RAW.items() if words == found), "").format(shlex.quote(shown(path)))
 
 
 def _head_words(path: Path, source: str) -> str:
@@ -152,7 +171,12 @@ def _no_json(source: str, path: Path, problem: json.JSONDecodeError, length: int
     place = f"{problem.lineno}:{problem.colno}"
     if problem.pos >= length - 1 or problem.msg.startswith("Unterminated"):
         return wrong(source, path, found="the beginning of it: the file ends in the middle", place=place)
-    return wrong(source, path, found=f"no valid JSON ({problem.msg[0].lower()}{problem.msg[1:]})", place=place)
+    return wrong(source, path, found=f"no valid JSON ({_words(problem.msg)})", place=place)
+
+
+def _words(message: str) -> str:
+    """What the parser says, within a sentence: `Invalid control character at` names no place of ours."""
+    return f"{message[:1].lower()}{message[1:]}".removesuffix(" at")
 
 
 def elements(path: Path, source: str, at: Collection[tuple[str, ...]]) -> Iterator[Element]:
@@ -258,7 +282,7 @@ class _Stream:
         return wrong(self._source, self._path, found=found)
 
     def _invalid(self, message: str) -> SourceError:
-        return self.wrong(f"no valid JSON ({message[0].lower()}{message[1:]})")
+        return self.wrong(f"no valid JSON ({_words(message)})")
 
     def _more(self) -> bool:
         """Read on; what lies behind is forgotten."""

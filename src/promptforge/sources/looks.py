@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["DUMPS", "HEAD", "Dump", "found_in", "is_json", "looks_like"]
+__all__ = ["DUMPS", "HEAD", "RAW", "Dump", "found_in", "is_json", "looks_like"]
 
 HEAD = 1 << 16
 """Bytes of a file that are looked at."""
@@ -82,6 +82,12 @@ _TEXT_SIGNS = (
     ("ssh", re.compile(r"^[ \t]*(?:Host|Match|Include)(?:[ \t]+|[ \t]*=[ \t]*)\S", _NAMES)),
     ("ssh", re.compile(r"^[ \t]*(?:HostName|ProxyJump|IdentityFile|StrictHostKeyChecking)[ \t=]+\S", _NAMES)),
 )
+_INVENTORY, _COMPOSE = "an inventory of Ansible, not yet listed", "a compose file, not yet resolved"
+RAW: Mapping[tuple[str, str], str] = {
+    ("ansible", _INVENTORY): "ansible-inventory -i {} --list --export > inventory.json",
+    ("compose", _COMPOSE): "docker compose -f {} config --format json > HOST.compose.json",
+}
+"""Of a source and what was found in its place: the command that makes a dump of that very file."""
 _ERROR = r"\A.{0,60}(?:command not found|permission denied|usage:)|\A\s*[45]\d\d:? [A-Za-z ]{3,40}\s*\Z"
 _STRANGERS = (
     ("a web page, perhaps that of a login", re.compile(r"\A\s*<(?:!doctype )?html", re.I)),
@@ -90,11 +96,16 @@ _STRANGERS = (
     ("tailscale's table for people", re.compile(r"\A\s*100\.\d+\.\d+\.\d+\s+\S+\s+\S+@?\s")),
     ("an error message", re.compile(_ERROR, re.I)),
     ("XML", re.compile(r"\A\s*<\?xml|\A\s*<\w+[ >]")),
-    ("an inventory of Ansible, not yet listed", re.compile(r"^\[[\w:.-]+\][ \t]*$|^\S+ ansible_host=", re.M)),
-    ("a compose file, not yet resolved", re.compile(r"^services:[ \t]*$", re.M)),
+    (_INVENTORY, re.compile(r"^\[[\w:.-]+\][ \t]*$|^\S+ ansible_\w+=", re.M)),
+    (
+        _INVENTORY,
+        re.compile(r"^[\w.-]+:[ \t]*\n(?:[ \t]*(?:#.*)?\n)*[ \t]+(?:hosts|children|vars):[ \t]*(?:\n|\{)", re.M),
+    ),
+    (_COMPOSE, re.compile(r"^services:[ \t]*(?:#.*)?$", re.M)),
     ("YAML", re.compile(r"\A(?:---\s|[\w.-]+:(?:\s|$)|- )", re.M)),
 )
 _SECTION = re.compile(r"\s*\[[\w:.-]+\][ \t]*(?:\r?\n|\Z)(?!\s*[\[{,\]])")
+_BARE = {"{}": "an empty mapping", "[]": "an empty list", "null": "nothing (null)"}
 _MAGIC = (
     (b"\x1f\x8b", "a gzip file; unpack it first"),
     (b"PK\x03\x04", "a zip file; unpack it first"),
@@ -122,6 +133,8 @@ def found_in(raw: bytes, head: str, wanted: str = "") -> str:
     """What a file that is not a dump of the wanted source seems to be, in words."""
     if not head.strip("\ufeff \t\r\n\0"):
         return "an empty file"
+    if kind := _BARE.get("".join(head.split())):
+        return kind
     if kind := next((words for magic, words in _MAGIC if raw.startswith(magic)), ""):
         return kind
     if "\0" in head:

@@ -33,6 +33,8 @@ class _Lists:
     """Device to addresses of its interfaces."""
     macs: dict[str, Mac] = field(default_factory=dict)
     sites: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)
+    cleaned: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By site what was taken out of its name."""
     """Site to its columns, and its first place."""
 
 
@@ -58,7 +60,8 @@ class Netbox:
         for row, place in lists.rows.get("service", ()):
             _service(made, row, place)
         for site, (values, place) in lists.sites.items():
-            made.add(Seen(table="sites", key=site, values=values, place=place, identity=(("name", site),)))
+            same, cleaned = (("name", site),), lists.cleaned.get(site, ())
+            made.add(Seen(table="sites", key=site, values=values, place=place, identity=same, cleaned=cleaned))
         return made.observation()
 
 
@@ -160,7 +163,7 @@ def _device(made: Gathering, lists: _Lists, row: _Row, place: str) -> None:
     if mac:
         values["mac"] = mac.text
     if site := values.get("site"):
-        _site(lists, site, place)
+        _site(lists, site, place, done=texts.done)
     kind = "vm" if "vcpus" in row or "cluster" in row else "device"
     number = str(row.get("id") or "")
     made.add(
@@ -191,8 +194,11 @@ def _described(row: _Row, texts: Texts, values: dict[str, Any]) -> dict[str, str
     return guesses
 
 
-def _site(lists: _Lists, name: str, place: str, subnet: str = "") -> None:
+def _site(lists: _Lists, name: str, place: str, subnet: str = "", *, done: Sequence[str] = ()) -> None:
     values, _ = lists.sites.setdefault(name, ({"name": name}, place))
+    cleaned = tuple(f"name: {words.removeprefix('site: ')}" for words in done if words.startswith("site: "))
+    if cleaned:
+        lists.cleaned.setdefault(name, cleaned)
     if subnet:
         values.setdefault("subnet", subnet)
 
@@ -214,12 +220,13 @@ def _address(made: Gathering, row: _Row, place: str, known: set[str]) -> None:
 def _prefix(made: Gathering, lists: _Lists, row: _Row, place: str) -> None:
     """The first prefix of a site is its subnet; a site of the plan may have more."""
     scope = row.get("scope") if str(row.get("scope_type") or "dcim.site") == "dcim.site" else None
-    site = Texts().take("site", _of(row.get("site") or scope, "name", "display"))
+    texts = Texts()
+    site = texts.take("site", _of(row.get("site") or scope, "name", "display"))
     prefix = str(row.get("prefix") or "")
     if not site or check_form("network", "subnet", prefix) or _noise(row):
         made.pass_over("prefixes of no site, or not active")
         return
-    _site(lists, site, place, prefix)
+    _site(lists, site, place, prefix, done=texts.done)
 
 
 def _service(made: Gathering, row: _Row, place: str) -> None:

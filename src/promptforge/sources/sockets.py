@@ -98,6 +98,7 @@ _SS = re.compile(
     r"\s*(?:(?P<net>[a-z_0-9]+)\s+)?(?P<state>[A-Z][A-Z0-9-]+)\s+\d+\s+\d+\s+(?P<local>\S+)\s+\S+(?P<rest>.*)"
 )
 _SS_HEADER = re.compile(r"\s*(?:Netid\s+)?State\s+Recv-Q")
+_CUT = re.compile(r"users:(?!.*\)\))")
 _PROCESS = re.compile(r'users:\(\("((?:[^"\\]|\\.)*)"')
 
 
@@ -117,7 +118,7 @@ def _sockets(path: Path, made: Gathering) -> Iterator[Socket]:
 def _ss(path: Path, made: Gathering, number: int, line: str, lines: Iterator[tuple[int, str]]) -> Iterator[Socket]:
     while True:
         match = _SS.fullmatch(line)
-        if match:
+        if match and not _CUT.search(match["rest"]):
             yield from _ss_line(match, f"{shown(path)}:{number}", made)
         elif line.strip() and not _SS_HEADER.match(line):
             raise wrong(made.source, path, found="a line of another form; was the dump cut off?", place=str(number))

@@ -105,13 +105,25 @@ def _of_csv(path: Path, mapped: Mapped) -> Iterator[tuple[_Row, str]]:
                 hint = did_you_mean(field, header) or f"it has: {', '.join(Texts().take('', n) for n in header[:12])}"
                 raise SourceError(f"{shown(path)} has no column '{field}'", hint=hint)
         reader = csv.reader(handle, delimiter=delimiter, strict=True)
+        last: list[str] = header
         try:
             for values in reader:
                 if values:
+                    last = values
                     yield dict(zip(header, values, strict=False)), f"{shown(path)}:{reader.line_num + 1}"
         except csv.Error as problem:
             place = str(reader.line_num + 1)
             raise wrong("table", path, found=f"CSV that cannot be read ({problem})", place=place) from problem
+        if len(last) < len(header) and not _ends_a_line(path):
+            found = "the beginning of it: the last line has no end and too few fields"
+            raise wrong("table", path, found=found, place=str(reader.line_num + 1))
+
+
+def _ends_a_line(path: Path) -> bool:
+    """Whether the last sign of a file ends its line; in UTF-16 half of it does."""
+    with path.open("rb") as handle:
+        handle.seek(-min(2, path.stat().st_size), 2)
+        return b"\n" in handle.read()
 
 
 # ---- Facts -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from promptforge.diff import Diff
 from promptforge.model import Fact, canonical
+from promptforge.source import Span
 from promptforge.sources.base import Observation
+from promptforge.workbench.accepted import read_accepted
 from promptforge.workbench.consequences import Now, after, read_now
 from promptforge.workbench.holding import Difference, Held, hold
 from promptforge.workbench.identities import read_register
@@ -57,6 +59,8 @@ class Drift:
     diff: Diff | None
     """What would change if the knowledge said what the sources show: all that is untrue now."""
     notes: tuple[str, ...]
+    unused: tuple[tuple[Span, str], ...] = ()
+    """Acceptances that accept nothing any more: where they stand, and what they say."""
 
     @property
     def clean(self) -> bool:
@@ -71,7 +75,8 @@ def find_drift(
     now = read_now(root, today=today)
     register = read_register(root)
     tables = now.build.project.tables
-    helds = [hold(tables, one, register, everything=everything) for one in observations]
+    accepted = read_accepted(now.build)
+    helds = [accepted.quiet(hold(tables, one, register, everything=everything)) for one in observations]
     met = frozenset().union(*(held.met for held in helds))
     differences = list(_differences(helds))
     edits = write_into(now, [one for _, one in differences], (), day=today.isoformat(), source="")
@@ -85,7 +90,13 @@ def find_drift(
         *_ambiguous(helds),
     ]
     said = tuple(f"{held.observation.source}: {note}" for held in helds for note in held.observation.notes)
-    return Drift(findings=tuple(findings), held=tuple(helds), diff=then.diff if then else None, notes=said)
+    return Drift(
+        findings=tuple(findings),
+        held=tuple(helds),
+        diff=then.diff if then else None,
+        notes=said,
+        unused=tuple(accepted.unused(helds)),
+    )
 
 
 def _differences(helds: Iterable[Held]) -> Iterator[tuple[tuple[str, ...], Difference]]:

@@ -1,12 +1,14 @@
 """Runs and arms by the names that a person gives them."""
 
+import re
+
 from promptforge.bench.record import read_run
 from promptforge.bench.results import Arm, Run
 from promptforge.errors import InputError
 from promptforge.source import did_you_mean
-from promptforge.store import Store
+from promptforge.store import RunHead, Store
 
-__all__ = ["arm_of", "known_runs", "read"]
+__all__ = ["arm_of", "known_runs", "latest_bench", "read"]
 
 
 def known_runs(store: Store) -> tuple[str, ...]:
@@ -14,8 +16,29 @@ def known_runs(store: Store) -> tuple[str, ...]:
     return tuple(head.id for head in store.runs())
 
 
+def latest_bench(store: Store) -> str:
+    """The latest run that is no arm of a tournament; where there are only such, the latest. Raises InputError.
+
+    A tournament leaves a run for each of its servers. Who asks for a report means what he sent himself.
+    """
+    heads = store.runs()
+    if not heads:
+        raise InputError("there is no run yet", hint="make one: promptforge bench")
+    return next((head.id for head in heads if not _of_tournament(head)), heads[0].id)
+
+
+def _of_tournament(head: RunHead) -> bool:
+    """An arm of `promote` is alone in its run, and named in the place of a revision; `bench` has the files as well."""
+    arms = head.head.get("arms", ())
+    return len(arms) == 1 and bool(_ARM.search(str(arms[0])))
+
+
+_ARM = re.compile(r" · (untrained|champion|candidate( \d+)?)$")
+
+
 def read(store: Store, name: str) -> Run:
     """A run by its id, the beginning of it, or `latest`. Raises InputError."""
+    name = latest_bench(store) if name == "latest" else name
     try:
         return read_run(store.run(name))
     except ValueError as problem:

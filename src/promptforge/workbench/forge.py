@@ -25,6 +25,7 @@ from promptforge.lock import lock_text, read_artifact
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
 from promptforge.workbench.disk import Later, exclusive, replace_files
+from promptforge.workbench.editors import refresh
 from promptforge.workbench.state import keep
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def forge(
             report = _with_sources(report, build, files)
             if not only and not build.diagnostics:
                 keep(root, build, report, asked=output, today=today, prompts=files[path][0])
+            refresh(root, build)
             report = replace(report, written=tuple(os.path.relpath(p, root) for p in writing.get()))
     if before:
         from promptforge.diff import compare

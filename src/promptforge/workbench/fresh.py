@@ -14,12 +14,14 @@ from typing import Any
 from promptforge import __version__
 from promptforge.files import TEMPORARY, content_digest, digest_of, input_paths, read_file
 
-__all__ = ["Seen", "Shown", "made_by", "remember", "unchanged"]
+__all__ = ["EDITORS", "Seen", "Shown", "editors_served", "made_by", "remember", "unchanged"]
 
 Seen = dict[str, tuple[bytes, str]]
 """The content and the digest of input files that were read."""
 
 _MEMORY = ".promptforge/last_build.json"
+EDITORS = ".promptforge/editors"
+"""There once schemas for editors were written."""
 _PLACES = ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "HOME", "TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
 """Variables that say where tokenizers lie."""
 
@@ -43,6 +45,11 @@ class Shown:
     """As JSON."""
 
 
+def editors_served(root: Path) -> bool:
+    """Whether the schemas that a build wrote for editors are still there; where none were, none are missed."""
+    return not (root / EDITORS).exists() or (root / "schemas/.gitignore").exists()
+
+
 def unchanged(root: Path, *, today: str, output: str | None, seen: Seen) -> Shown | None:
     """What the last build would print again, or nothing when it must be made anew.
 
@@ -51,6 +58,8 @@ def unchanged(root: Path, *, today: str, output: str | None, seen: Seen) -> Show
     try:
         if any(path.name.endswith((TEMPORARY, "pending.json")) for path in (root / ".promptforge").iterdir()):
             return None  # a killed process left something to finish or to sweep away
+        if not editors_served(root):
+            return None
         memory = json.loads((root / _MEMORY).read_bytes())
         if memory["format"] != made_by() or memory["asked"] != output or memory["today"] not in (None, today):
             return None

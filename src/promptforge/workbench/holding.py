@@ -64,6 +64,10 @@ class Held:
     """By fact what the source calls it, to be kept; those of new facts by the key that they would have."""
     met: frozenset[str] = frozenset()
     """The facts that were seen, by id."""
+    shown: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By fact the columns that the source speaks of."""
+    accepted: tuple[str, ...] = ()
+    """Facts, and what is none, of which something differs and is known to: not among the others."""
 
 
 def hold(tables: Mapping[str, Table], observation: Observation, register: Register, *, everything: bool) -> Held:
@@ -90,6 +94,7 @@ def hold(tables: Mapping[str, Table], observation: Observation, register: Regist
         cleaned=tuple(cleaned),
         ids=_ids(known, new),
         met=met,
+        shown={one.fact.id: frozenset(one.seen.values) for one in known if one.fact is not None},
     )
 
 

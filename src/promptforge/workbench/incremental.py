@@ -7,7 +7,7 @@ from promptforge.compiler.ahead import counted_ahead
 from promptforge.compiler.build import without_collection
 from promptforge.workbench.disk import exclusive
 from promptforge.workbench.forge import Report
-from promptforge.workbench.fresh import Seen
+from promptforge.workbench.fresh import Seen, editors_served
 from promptforge.workbench.state import read_state
 
 __all__ = ["forge_again"]
@@ -22,6 +22,8 @@ def forge_again(
     """
     with exclusive(root), without_collection():
         state = read_state(root)
+        if not editors_served(root):
+            return None
         if state is None or state.head["asked"] != output or state.head["today"] not in (None, str(today)):
             return None
         with counted_ahead(state.head["encodings"]) as counters:

@@ -45,9 +45,28 @@ def remake(
     try:
         edit = read_edit(root, state, seen)
         _judge(edit, today)
-        return rewrite(edit, _compile(edit, _touched(edit), counters))
+        report = rewrite(edit, _compile(edit, _touched(edit), counters))
     except (UnclearError, UnkeptError):
         return None
+    if _names_differ(edit):
+        from promptforge.workbench.editors import refresh_facts
+
+        refresh_facts(root, edit.knowledge.project.tables)
+    return report
+
+
+def _names_differ(edit: Edit) -> bool:
+    """Whether an editor would complete something else: a fact came or went, or names another one."""
+    before, after = edit.delta.before, edit.delta.after
+    if before.keys() != after.keys():
+        return True
+    tables = edit.knowledge.project.tables
+    refs = {name: [column for column, about in tables[name].columns.items() if about.ref] for name in edit.delta.tables}
+    return any(
+        fact.values.get(column) != after[id_].values.get(column)
+        for id_, fact in before.items()
+        for column in refs[fact.table]
+    )
 
 
 def _judge(edit: Edit, today: datetime.date) -> None:

@@ -13,6 +13,7 @@ from promptforge.emit import emit
 from promptforge.errors import InputError, UsageError, WriteError
 from promptforge.files import CONFIG
 from promptforge.workbench.disk import exclusive, replace_files
+from promptforge.workbench.editors import generic_schemas
 from promptforge.workbench.origin import installed_from
 
 __all__ = ["WORKFLOW", "Scaffold", "place", "project_name", "refuse_project", "scaffold", "shared_files"]
@@ -26,6 +27,7 @@ _YOURS = {
 """Files that most repositories have: theirs stays, and the user is told what of ours it lacks."""
 WORKFLOW = ".github/workflows/promptforge.yml"
 _OPEN = b'PROMPTFORGE_SOURCE: ""'
+_INVENTED = b"#\n# The house is invented, and its addresses are reserved for documentation. Write yours over it.\n"
 _TO_FILL_IN = b"FILL IN where promptforge is installed from"
 
 
@@ -42,13 +44,15 @@ class Scaffold:
     """Whether the workflow was written and must still be told where promptforge is installed from."""
 
 
-def scaffold(root: Path) -> Scaffold:
-    """A small working project in `root`, which is made when it is missing.
+def scaffold(root: Path, *, empty: bool = False) -> Scaffold:
+    """A small working project in `root`, which is made when it is missing; an `empty` one holds no facts yet.
 
     Raises UsageError where there is a project already, InputError where a file is in the way, WriteError.
     """
     refuse_project(root)
     starter = {path: content for path, content in _starter() if not path.startswith(".")}
+    if empty:
+        starter = {CONFIG: starter[CONFIG].replace(_INVENTED, b""), **dict(_starter("empty"))}
     name = emit({"name": project_name(root)}).encode()
     starter[CONFIG] = starter[CONFIG].replace(b"name: starter\n", name, 1)
     return place(root, {**starter, **shared_files()})
@@ -78,14 +82,12 @@ def shared_files() -> dict[str, bytes]:
     if source := installed_from():
         filled = hidden[WORKFLOW].replace(_OPEN, f'PROMPTFORGE_SOURCE: "{source}"'.encode(), 1)
         hidden[WORKFLOW] = filled.replace(_TO_FILL_IN, b"Where promptforge is installed from", 1)
-    folder = files("promptforge") / "data" / "schemas"
-    schemas = sorted((f for f in folder.iterdir() if f.name.endswith(".schema.json")), key=lambda f: f.name)
-    return {**{f"schemas/{f.name}": f.read_bytes() for f in schemas}, **hidden}
+    return {**generic_schemas(), **hidden}
 
 
-def _starter() -> Iterator[tuple[str, bytes]]:
-    """The files of `data/starter` by their path in a project, settings and facts first."""
-    found = dict(_walk(files("promptforge") / "data" / "starter", ""))
+def _starter(kind: str = "starter") -> Iterator[tuple[str, bytes]]:
+    """The files of `data/starter`, or of another kind, by their path in a project, settings and facts first."""
+    found = dict(_walk(files("promptforge") / "data" / kind, ""))
     order = (CONFIG, "knowledge", "agents", "fewshot", "suites")
     first = {name: number for number, name in enumerate(order)}
     for path in sorted(found, key=lambda path: (first.get(PurePosixPath(path).parts[0], len(order)), path)):

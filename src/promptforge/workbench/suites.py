@@ -66,6 +66,7 @@ def load_suites(build: Build, *, thorough: bool = False) -> Suites:
         cases = tuple(case for case in suite.cases if not (case.generated and case.id in away[suite.name]))
         dropped[suite.name] = len(suite.cases) - len(cases)
         kept[suite.name] = replace(suite, cases=cases)
+    found += _unknown_protected(build, kept.values(), whole=not any(d.code < "PF2" for d in found))
     said = settled(build, documents, found, thorough)
     return Suites(suites=kept, given_away=away, dropped=dropped, diagnostics=said)
 
@@ -124,6 +125,19 @@ def _said(suite: Suite, away: Mapping[str, GivenAway]) -> list[Diagnostic]:
             message = f"the case '{case.id}' is `shown`, but no example gives it away"
             found.append(Diagnostic(code="PF711", span=case.span, message=message, hint="delete the line `shown:`"))
     return found
+
+
+def _unknown_protected(build: Build, suites: Iterable[Suite], *, whole: bool) -> Iterator[Diagnostic]:
+    """Protected categories that no suite has: nothing would guard them. Said only where all suites can be read."""
+    config = build.documents.get(CONFIG)
+    known = {category for suite in suites for category in suite.categories}
+    if config is None or not whole or not known:
+        return
+    for number, name in enumerate((build.project.config.settings.get("gate") or {}).get("protected", ())):
+        if str(name) not in known:
+            message = f"`gate: protected` names the category '{name}', which no suite has"
+            place = config.span(("gate", "protected", number))
+            yield Diagnostic(code="PF718", span=place, message=message, hint=did_you_mean(str(name), known))
 
 
 def _given_away(case: Case, reason: GivenAway) -> Diagnostic:

@@ -17,6 +17,7 @@ from promptforge.files import DEFAULT_FILE_MB, Problem, read_file, wanted
 from promptforge.model import Table
 from promptforge.source import Diagnostic, did_you_mean
 from promptforge.sources.base import Observation
+from promptforge.workbench.accepted import read_accepted
 from promptforge.workbench.consequences import After, Now, after, read_now
 from promptforge.workbench.disk import exclusive, replace_files
 from promptforge.workbench.holding import Difference, Held, compare_columns, hold
@@ -85,7 +86,7 @@ def take_over(root: Path, observation: Observation, wishes: Wishes, *, today: da
         _check_file(wishes.into)
     now = read_now(root, today=today)
     tables, register = now.build.project.tables, read_register(root)
-    held = hold(tables, observation, register, everything=wishes.everything)
+    held = read_accepted(now.build).quiet(hold(tables, observation, register, everything=wishes.everything))
     differences, doubtful = _with_doubtful(tables, held, wishes.accept)
     _check_accepted(wishes.accept, tables, held)
     accepted = [one for one in differences if _is_accepted(one, wishes.accept)]
@@ -100,14 +101,19 @@ def take_over(root: Path, observation: Observation, wishes: Wishes, *, today: da
     )
     _check_sizes(now, edits.files)
     then = after(now, edits.files, today=today) if edits.files else None
-    made = _made(held, accepted, differences, edits, then)
+    made = _made(held, accepted, differences, edits, then, _left_alone(held, wishes.accept))
     register_now = _kept(held, register, made.taken)
     made = replace(made, doubtful=doubtful, files=_sides(root, now, edits, then, register_now))
     return made if wishes.dry_run or made.problems or not made.files else _write(root, made)
 
 
 def _made(
-    held: Held, accepted: Sequence[Difference], differences: Sequence[Difference], edits: Edits, then: After | None
+    held: Held,
+    accepted: Sequence[Difference],
+    differences: Sequence[Difference],
+    edits: Edits,
+    then: After | None,
+    left_alone: Sequence[str],
 ) -> Takeover:
     asked = {one.fact.id for one in accepted}
     refused = {one.fact.id for one, _ in edits.by_hand}
@@ -119,7 +125,7 @@ def _made(
         open=tuple(one for one in differences if one.fact.id not in asked),
         by_hand=edits.by_hand,
         followed=edits.followed,
-        notes=(*held.observation.notes, *edits.notes),
+        notes=(*held.observation.notes, *edits.notes, *left_alone),
         diff=then.diff if then else None,
         problems=then.problems if then else (),
         after=then,
@@ -143,6 +149,13 @@ def _names_of(table: str, keys: Iterable[str]) -> set[str]:
 def _is_accepted(one: Difference, accept: Sequence[str]) -> bool:
     named = not _names_of(one.fact.table, (one.fact.key, one.new_key)).isdisjoint(accept)
     return named or (not one.doubtful and (_ALL in accept or one.fact.table in accept))
+
+
+def _left_alone(held: Held, accept: Sequence[str]) -> list[str]:
+    """What is asked for by its name, but is meant to differ."""
+    named = {id_: _names_of(table, (key,)) for id_ in held.accepted for table, _, key in (id_.partition("/"),)}
+    why = "stays as it is, for this drift is allowed; to take it, delete the allowance first"
+    return [f"{id_} {why}" for id_, names in named.items() if not names.isdisjoint(accept)]
 
 
 def _with_doubtful(

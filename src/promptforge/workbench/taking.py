@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptforge.compiler.builtin import KEYS
+from promptforge.compiler.cleaned import cleaned_mark
 from promptforge.document import Document
 from promptforge.errors import InputError
 from promptforge.model import Fact, Table, written
@@ -12,7 +13,7 @@ from promptforge.roundtrip import LayoutError
 from promptforge.workbench.consequences import Now
 from promptforge.workbench.holding import Difference, clashes
 from promptforge.workbench.matching import Match
-from promptforge.workbench.yamledit import Sheet
+from promptforge.workbench.yamledit import Row, Sheet
 
 __all__ = ["Added", "Edits", "write_into"]
 
@@ -113,7 +114,9 @@ def _change(writer: _Writer, differences: Sequence[Difference]) -> tuple[list[tu
     values: dict[str, dict[str, Any]] = {}
     facts: dict[str, Fact] = {}
     renamed: dict[tuple[str, str], str] = {}
+    remarks: dict[str, str] = {}
     for one in differences:
+        remarks[one.fact.id] = _remark(writer, one)
         facts[one.fact.id] = one.fact
         new = {column: theirs for column, (_, theirs) in one.columns.items()} | dict(one.unset)
         values.setdefault(one.fact.id, {}).update({**new, **_key_values(writer, one), "verified": writer.day})
@@ -126,12 +129,19 @@ def _change(writer: _Writer, differences: Sequence[Difference]) -> tuple[list[tu
         new_key = renamed.get((fact.table, fact.key), "")
         try:
             said = {column: _plain(value) for column, value in values[id_].items()}
-            sheet.change(fact.table, fact.at, said, key=new_key if isinstance(fact.at, str) else "")
+            key, remark = new_key if isinstance(fact.at, str) else "", remarks.get(id_, "")
+            sheet.change(fact.table, fact.at, said, key=key, remark=remark)
         except LayoutError as problem:
             if id_ not in of_fact:  # it only names a renamed fact, and would name nothing
                 raise
             by_hand.append((of_fact[id_], problem.message))
     return by_hand, followed
+
+
+def _remark(writer: _Writer, one: Difference) -> str:
+    """The mark of what was cleaned in the values that are taken."""
+    taken = {*one.columns, *one.unset, *(writer.tables[one.fact.table].key if one.new_key else ())}
+    return cleaned_mark([done for done in one.seen.cleaned if done.partition(":")[0] in taken], writer.source)
 
 
 def _key_values(writer: _Writer, one: Difference) -> dict[str, Any]:
@@ -191,10 +201,11 @@ def _add(writer: _Writer, table: str, file: str, new: Sequence[Match]) -> None:
         writer.notes.append(f"new facts of {table} take what _defaults of {file} say: {said}")
     mapping = sheet.is_mapping(table)
     columns = _columns(writer, table)
-    groups: dict[int | None, list[tuple[str, Mapping[str, Any]]]] = {}
+    groups: dict[int | None, list[Row]] = {}
     for one in new:
-        row = _row(writer, table, one, columns, defaults, mapping)
-        groups.setdefault(_neighbour(writer, table, file, one), []).append((one.seen.key, row))
+        values = _values(writer, table, one, columns, defaults, mapping)
+        row = Row(one.seen.key, values, cleaned_mark(one.seen.cleaned, writer.source))
+        groups.setdefault(_neighbour(writer, table, file, one), []).append(row)
     for behind, rows in groups.items():
         sheet.add(table, rows, behind=behind)
 
@@ -223,7 +234,7 @@ def _columns(writer: _Writer, table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*known.key, *known.columns))) if known else KEYS.get(table, ())
 
 
-def _row(
+def _values(
     writer: _Writer, table: str, one: Match, columns: Sequence[str], defaults: Mapping[str, Any], mapping: bool
 ) -> dict[str, Any]:
     said = {**one.seen.guesses, **one.seen.values}

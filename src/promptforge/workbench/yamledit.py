@@ -17,7 +17,7 @@ from promptforge.errors import InputError
 from promptforge.roundtrip import LayoutError, Part, outline
 from promptforge.yamlio import parse
 
-__all__ = ["Sheet", "as_written"]
+__all__ = ["Row", "Sheet", "as_written"]
 
 _BY_HAND = "change it by hand"
 _WORD = r"[^\W\d_][\w./'@+()-]*(?: [\w./'@+()&-]+)*"
@@ -48,6 +48,15 @@ def as_written(value: object, *, quote: str = "") -> str:
         return "'" + value.replace("'", "''") + "'"
     plain = not quote and _PLAIN.fullmatch(value) and value.isprintable() and value.lower() not in _WORDS_OF_YAML
     return value if plain else quoted(value)
+
+
+class Row(NamedTuple):
+    """A new fact."""
+
+    key: str
+    values: Mapping[str, Any]
+    remark: str = ""
+    """A comment for the end of its line, `# …`."""
 
 
 class _Splice(NamedTuple):
@@ -83,10 +92,11 @@ class Sheet:
         self._splices: list[_Splice] = []
         self._more: dict[str, dict[int, list[Any]]] = {}
 
-    def change(self, table: str, at: str | int, values: Mapping[str, Any], *, key: str = "") -> None:
+    def change(self, table: str, at: str | int, values: Mapping[str, Any], *, key: str = "", remark: str = "") -> None:
         """Give columns of a fact other values, add those that it does not have, and with `key` call it otherwise.
 
         A key is what stands before a fact where the table is a mapping. Where one of it cannot be done, none is.
+        A remark is a comment for the end of its line.
         """
         name, part = self._fact(table, at)
         splices = [self._renamed(name, part, key)] if key else []
@@ -98,13 +108,13 @@ class Sheet:
                 new[column] = value
         if new:
             splices.append(self._with_columns(part, new))
-        self._splices += splices
+        self._splices += [*splices, *self._remarked(part, remark)]
         self.data[table][at] = {**(self.data[table][at] or {}), **values} if values else self.data[table][at]
         if key:
             self.data[table] = {key if old == at else old: fact for old, fact in self.data[table].items()}
 
-    def add(self, table: str, facts: Sequence[tuple[str, Mapping[str, Any]]], *, behind: int | None = None) -> None:
-        """Add facts, (key, columns), behind all of a table, or behind one of a list; a mapping puts the keys first."""
+    def add(self, table: str, facts: Sequence["Row"], *, behind: int | None = None) -> None:
+        """Add facts behind all of a table, or behind one of a list; a mapping puts the keys first."""
         if not facts:
             return
         body = self._old.get(table)
@@ -114,10 +124,10 @@ class Sheet:
         else:
             self._begin(table, facts)
         if self.is_mapping(table):
-            self.data[table] = {**(self.data.get(table) or {}), **{key: dict(values) for key, values in facts}}
+            self.data[table] = {**(self.data.get(table) or {}), **{row.key: dict(row.values) for row in facts}}
         else:
             place = len(body or ()) - 1 if behind is None else behind
-            self._more.setdefault(table, {}).setdefault(place, []).extend(dict(values) for _, values in facts)
+            self._more.setdefault(table, {}).setdefault(place, []).extend(dict(row.values) for row in facts)
 
     def is_mapping(self, table: str) -> bool:
         """Whether facts of a table have their key before them in this file, or would have."""
@@ -230,7 +240,7 @@ class Sheet:
         if part.marked or part.style in ("|", ">") or "\n" in written or (part.kind != "scalar" and not part.flow):
             raise LayoutError(f"{self._place(part)}: the value is not written on one line", hint=_BY_HAND)
         if part.start == part.end:  # nothing stands there, right behind the colon
-            return _Splice(part.start, 0, part.end, " " + as_written(value))
+            return _Splice(part.start, _FIRST, part.end, " " + as_written(value))
         if not part.style and _DAY.fullmatch(written) and isinstance(value, str) and _DAY.fullmatch(value):
             return _Splice(part.start, 0, part.end, value)  # as the person writes days
         return _Splice(part.start, 0, part.end, as_written(value, quote=part.style))
@@ -243,7 +253,7 @@ class Sheet:
     def _with_columns(self, fact: Part, new: Mapping[str, Any]) -> _Splice:
         columns = [f"{as_written(column)}: {as_written(value)}" for column, value in new.items()]
         if fact.kind == "scalar":  # `mini:` and no more
-            return _Splice(fact.start, 0, fact.end, f" {{{', '.join(columns)}}}")
+            return _Splice(fact.start, _FIRST, fact.end, f" {{{', '.join(columns)}}}")
         if not fact.items:
             return _Splice(fact.start, 0, fact.end, f"{{{', '.join(columns)}}}")
         if fact.flow:
@@ -257,6 +267,14 @@ class Sheet:
                 return _Splice(at, 0, at, "".join(f"{self._end_of_line}{indent}{column}" for column in columns))
         raise LayoutError(f"{self._place(fact)}: no column of the fact stands on one line", hint=_BY_HAND)
 
+    def _remarked(self, fact: Part, remark: str) -> Sequence[_Splice]:
+        """The remark at the end of the first line of the fact that ends nothing but itself; else there is none."""
+        ends = [fact.end] if fact.flow or fact.kind == "scalar" else []
+        if not ends:
+            ends = [value.end for key, value in fact.items if key and "\n" not in self.text[key.start : value.end]]
+        at = self._line_end(ends[0]) if ends else 0
+        return [_Splice(at, _REMARK, at, f"  {remark}")] if remark and ends else []
+
     def _line_end(self, offset: int) -> int:
         """Where the line of an offset ends; of an end behind a line's end, that line."""
         offset -= self.text[offset - 1 : offset] == "\n"
@@ -264,14 +282,16 @@ class Sheet:
         end = len(self.text) if end < 0 else end
         return end - (self.text[end - 1 : end] == "\r" and end > offset)
 
-    def _add_behind(self, table: str, facts: Sequence[tuple[str, Mapping[str, Any]]], behind: int | None) -> None:
+    def _add_behind(self, table: str, facts: Sequence[Row], behind: int | None) -> None:
         body = self._old[table]
         order = len(self._splices) + 1
         if self._in_brackets(table):
             part = self._body(table)
             at = part.items[-1][1].end
-            rows = (self._flow(table, key, values) for key, values in facts)
-            self._splices.append(_Splice(at, order, at, "".join(f", {row}" for row in rows)))
+            self._splices.append(_Splice(at, order, at, "".join(f", {self._flow(table, row)}" for row in facts)))
+            remarks = "".join(f"  {row.remark}" for row in facts if row.remark)
+            at = self._line_end(part.end)
+            self._splices += [_Splice(at, _REMARK, at, remarks)] if remarks else []
             return
         last = next(reversed(body)) if isinstance(body, dict) else len(body) - 1 if behind is None else behind
         begin, end = self._items(table)[last]
@@ -283,27 +303,29 @@ class Sheet:
         below = ""  # where the columns of a mapping's fact begin that stand in lines of their own
         if fact.kind == "mapping" and not fact.flow and fact.items[0][0] is not None:
             below = " " * (fact.items[0][0].start - self._line(fact.items[0][0].start))
-        rows = (self._row(table, head, below, key, values) for key, values in facts)
+        rows = (self._row(table, head, below, row) for row in facts)
         self._splices.append(_Splice(at, order, at, "".join(self._end_of_line + row for row in rows)))
 
-    def _row(self, table: str, head: str, below: str, key: str, values: Mapping[str, Any]) -> str:
+    def _row(self, table: str, head: str, below: str, row: Row) -> str:
         """A fact as the one before it is written: in brackets, or (`below`) each column in its line."""
-        if not below or not values:
-            return head + self._flow(table, key, values)
-        columns = [f"{as_written(column)}: {as_written(value)}" for column, value in values.items()]
+        remark = f"  {row.remark}" if row.remark else ""
+        if not below or not row.values:
+            return f"{head}{self._flow(table, row)}{remark}"
+        columns = [f"{as_written(column)}: {as_written(value)}" for column, value in row.values.items()]
         if self.is_mapping(table):
-            return self._end_of_line.join([f"{head}{as_written(key)}:", *(below + column for column in columns)])
-        return head + f"{self._end_of_line}{below}".join(columns)
+            first = f"{head}{as_written(row.key)}:{remark}"
+            return self._end_of_line.join([first, *(below + column for column in columns)])
+        return head + f"{self._end_of_line}{below}".join([columns[0] + remark, *columns[1:]])
 
-    def _flow(self, table: str, key: str, values: Mapping[str, Any]) -> str:
-        row = as_written(values)
-        return f"{as_written(key)}: {row}" if self.is_mapping(table) else row
+    def _flow(self, table: str, row: Row) -> str:
+        values = as_written(row.values)
+        return f"{as_written(row.key)}: {values}" if self.is_mapping(table) else values
 
-    def _begin(self, table: str, facts: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    def _begin(self, table: str, facts: Sequence[Row]) -> None:
         """The first facts of a table."""
         end = self._end_of_line
         head = "  " if table in _MAPPINGS else "  - "
-        rows = end.join(head + self._flow(table, key, values) for key, values in facts)
+        rows = end.join(self._row(table, head, "", row) for row in facts)
         if table not in self._old:
             at = len(self.text)
             gap = "" if not self.text else end if self.text.endswith("\n") else end * 2
@@ -320,6 +342,8 @@ class Sheet:
         self._splices.append(_Splice(at, len(self._splices) + 1, at, end + rows))
 
 
+_FIRST, _REMARK = -2, -1
+"""What is put in at the end of a line, in this order: its value, a remark on it, and further lines."""
 _MAPPINGS = frozenset(["sites", "hosts"])
 """Tables that begin as mappings, as the design shows them."""
 
