@@ -9,7 +9,7 @@ help:
 	@echo "make demo    compile the example house, look for answers in its prompts, make and audit its training data"
 	@echo "make forgetting    train a tiny model on itself, and measure what it forgets (half an hour)"
 	@echo "make test    all tests but those below"
-	@echo "make test-heavy    against a real model server, real trainers and a real browser (minutes)"
+	@echo "make test-heavy    against a real model server, real trainers, a real browser, promptfoo and Inspect (minutes)"
 	@echo "make test-servers  against llama.cpp and others, which are built first (half an hour)"
 	@echo "make check   ruff, mypy, import-linter, generated docs up to date"
 	@echo "make docs    write the generated docs and schemas anew"
@@ -43,6 +43,14 @@ help:
 	  -r tests/heavy/requirements-readers.txt
 	@touch $@
 
+.venv-peers/python.stamp: tests/heavy/requirements-peers.txt tests/heavy/package.json
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip --disable-pip-version-check --quiet install -r tests/heavy/requirements-peers.txt
+	cp tests/heavy/package.json .venv-peers/
+	PATH="$(CURDIR)/.venv-peers/bin:$$PATH" .venv-peers/bin/npm --prefix .venv-peers install --no-audit --no-fund \
+	  --ignore-scripts --loglevel error
+	@touch $@
+
 demo: .venv/user.stamp
 	$(BIN)/promptforge check
 	$(BIN)/promptforge build
@@ -57,9 +65,10 @@ forgetting: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n auto
 
-test-heavy: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp
+test-heavy: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp .venv-peers/python.stamp
 	PROMPTFORGE_HEAVY_PYTHON="$(CURDIR)/.venv-heavy/bin/python" \
 	PROMPTFORGE_TRAINERS_PYTHON="$(CURDIR)/.venv-trainers/bin/python" \
+	PROMPTFORGE_PEERS="$(CURDIR)/.venv-peers" \
 	  tools/heavy.sh $(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy tests/heavy
 
 test-servers: .venv/dev.stamp
@@ -86,4 +95,4 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/writing.py
 
 clean:
-	rm -rf .venv .venv-heavy .venv-trainers build examples/forgetting/build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-heavy .venv-trainers .venv-peers build examples/forgetting/build .promptforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

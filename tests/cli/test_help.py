@@ -11,7 +11,7 @@ import sys
 import pytest
 
 PROMPTS = ("init", "check", "build", "diff", "explain", "ask", "doctor")
-MEASURE = ("bench", "compare", "report", "history")
+MEASURE = ("bench", "compare", "report", "history", "export")
 TRAIN = ("dataset", "train", "promote", "champion", "nightly", "advise", "fleet")
 COMMANDS = (*PROMPTS, *MEASURE, *TRAIN)
 IN_A_PROJECT = (("check",), ("build",), ("build", "--check"), ("diff",), ("explain", "windu"), ("doctor",))

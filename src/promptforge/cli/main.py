@@ -27,12 +27,14 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Knowledge": {
         "import": ("sources", "Take facts over from what a house already has: dumps, inventories, leases."),
         "drift": ("sources", "Say what in the knowledge no longer holds, against the same dumps."),
+        "redact": ("redact", "Make a copy that can be shown: no real name or address, and still a project."),
     },
     "Measure": {
         "bench": ("measure", "Ask a suite's questions with and without the knowledge."),
         "compare": ("judge", "Say whether one run or variant is better than another."),
         "report": ("judge", "Write a run's page: one HTML file."),
         "history": ("measure", "List, export, import and prune runs and answers."),
+        "export": ("export", "Write a suite for promptfoo, or a run for Inspect."),
     },
     "Train": {
         "dataset": ("dataset", "Make balanced training data, and audit anybody's files."),
