@@ -90,10 +90,11 @@ class CaseChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetChange:
-    """A dataset on disk that is no longer what would be made: what was trained on it is stale."""
+    """A dataset on disk, or an adapter, that is no longer what would be made: what was trained on it is stale."""
 
-    folder: str
-    """Relative to the project."""
+    folder: str  # relative to the project
+    weights: tuple[str, ...] = ()
+    """Of an adapter: the files of its model's weights that are others now."""
     rows: tuple[str, ...] = ()
     """The ids of the rows that rest on facts which say something else now."""
     of: int = 0
@@ -120,8 +121,9 @@ class Diff:
     cases: tuple[CaseChange, ...] = ()
     """Of the suites; whoever compares fills them in, for an artifact knows no suite."""
     datasets: tuple[DatasetChange, ...] = ()
-    """Those in build/datasets that are stale by what the newer side says, whenever that changed; filled in like the
-    cases. A stale dataset is no difference between the two sides, so `empty` does not look at it."""
+    adapters: tuple[DatasetChange, ...] = ()
+    """Those in build/datasets, each recipe's latest adapter and the champions, as far as they are stale by what the
+    newer side says; filled in like the cases. That is no difference between two sides, so `empty` looks at neither."""
 
     @property
     def empty(self) -> bool:

@@ -30,6 +30,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "bench": ("numpy>=1.26",),
     "hf": ("tokenizers>=0.19",),
     "openai": ("openai>=1.50",),
+    "page": ("watchfiles>=0.21", "starlette>=0.40", "uvicorn>=0.30"),
     "watch": ("watchfiles>=0.21",),
 }
 """What brings each optional part, as pyproject.toml has it."""

@@ -14,26 +14,34 @@ from pathlib import Path
 from promptforge.backends.trouble import ServerError
 from promptforge.bench.evidence import Evidence, evidence, pooled
 from promptforge.bench.gate import GateVerdict, gate, near
-from promptforge.bench.gatepage import VerdictPage, page_html, page_json, page_markdown
+from promptforge.bench.gatepage import Training, VerdictPage, page_html, page_json, page_markdown, spread_of
 from promptforge.bench.report.redact import Redactor
 from promptforge.bench.run import Progress
 from promptforge.bench.stats import overall
-from promptforge.errors import BusyError
+from promptforge.errors import BusyError, InputError
 from promptforge.files import digest_of
 from promptforge.store import Store
-from promptforge.workbench.adapters import read_adapter, stay_latest
+from promptforge.workbench.adapters import Adapter, read_adapter, unlike
 from promptforge.workbench.candidates import Candidate, Wanted, contenders, trained
 from promptforge.workbench.champions import Champion, champion_of, crown, point
 from promptforge.workbench.contest import Bout, Contender, Serve, hold, witnesses
 from promptforge.workbench.disk import exclusive, replace_files
 from promptforge.workbench.environment import now_utc
-from promptforge.workbench.quarantine import grace_of, is_ours, quarantine, release_expired
-from promptforge.workbench.recipes import load_recipes
+from promptforge.workbench.quarantine import (
+    discard,
+    grace_of,
+    is_ours,
+    place_for,
+    place_of,
+    quarantine,
+    release_expired,
+    sibling,
+)
 
 __all__ = ["Promotion", "Retrain", "promote"]
 
-Retrain = Callable[[str, int], Path]
-"""Trains a recipe with another seed; the folder of its adapter."""
+Retrain = Callable[[Adapter, int], Path]
+"""Trains an adapter's recipe with another seed, of the same rows and settings or not at all; the new one's folder."""
 _REPORTS = "build/reports"
 
 
@@ -78,6 +86,8 @@ def promote(
     root, config = who.contest.root, who.contest.revision.build.project.config
     point(store, root)  # a killed promotion may have left the pointer behind
     released = release_expired(root, grace_of(config), now=now(), besides=who.adapter.folder)
+    for note in who.notes:
+        say(note)
     arena = _Arena(who, store, environ, serve, stop, progress, say, entered)
     bouts, stopped = arena.hold_all(contenders(who))
     if stopped:
@@ -85,21 +95,25 @@ def promote(
     entered("gate")
     judging = _Judging(who, store, bouts, wanted.draws, now)
     verdict = judging.verdict()
-    if retrain is not None and (seeds := _seeds(who)) > 1 and near(verdict, who.bar):
+    if retrain is not None and who.seeds > 1 and near(verdict, who.bar):
         if stop.is_set():  # an hour of training is not what was wished for
             return Promotion(page=None, stopped="interrupted", released=released)
-        say(f"{verdict.sentence} Training again with {seeds - 1} other seeds.")
-        more, stopped = arena.hold_all(_again(who, retrain, seeds))
+        say(f"{verdict.sentence} Training again with {who.seeds - 1} other seeds.")
+        more, stopped = arena.hold_all(_again(who, retrain))
         judging.candidates += more
         if stopped:
             return Promotion(page=None, stopped=stopped, released=released)
         entered("gate")
         verdict = judging.verdict()
-    page = VerdictPage(verdict=verdict, evidence=judging.against, about=_about(who, bouts, now()), runs=judging.runs)
     entered("act")
-    others = [bout.contender for bout in judging.candidates[1:]]
-    acted, champion = _act(who, others, wanted, store, page, now())
-    return Promotion(page=acted, champion=champion, written=_write(root, who, acted), released=released)
+    page = VerdictPage(
+        verdict=verdict,
+        evidence=judging.against,
+        about=_about(who, bouts, now()),
+        runs=judging.runs,
+        trainings=judging.seeds,
+    )
+    return replace(_acted(who, judging.candidates[1:], wanted, store, page, now()), released=released)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +150,18 @@ class _Arena:
         return hold(contest, one, self.store, self.environ, serve=serve, stop=stop, progress=self.progress)
 
 
-def _seeds(who: Candidate) -> int:
-    recipe = load_recipes(who.contest.revision.build).recipes.get(who.adapter.recipe)
-    return recipe.seeds if recipe else 1
+def _again(who: Candidate, retrain: Retrain) -> Iterator[Contender]:
+    """The same rows with other seeds, trained when its turn comes; what an earlier verdict put away is used once more.
 
-
-def _again(who: Candidate, retrain: Retrain, seeds: int) -> Iterator[Contender]:
-    """The same recipe with other seeds, trained when its turn comes."""
-    for number in range(1, seeds):
-        adapter = read_adapter(retrain(who.adapter.recipe, (who.adapter.seed or 0) + number))
-        stay_latest(who.adapter.folder)  # killed from here on, the same command still means the same adapter
+    Raises InputError where it would be of other rows.
+    """
+    first = who.adapter
+    for number in range(1, who.seeds):
+        seed = (first.seed or 0) + number
+        adapter = sibling(who.contest.root, first, seed) or read_adapter(retrain(first, seed))
+        if other := unlike(first.made_of, adapter.made_of):
+            message = f"'{adapter.folder.name}' is no further training of '{first.folder.name}': its {other} differ"
+            raise InputError(message, hint=f"train it anew, and judge that: promptforge train {first.recipe}")
         yield trained(adapter, number + 1)
 
 
@@ -156,6 +172,8 @@ class _Judging:
         self._who, self._store, self._draws, self._now = who, store, draws, now
         self.others, self.candidates = list(bouts[:-1]), [bouts[-1]]
         self.against: Evidence | None = None
+        self.seeds: tuple[Training, ...] = ()
+        """Each training by itself, where there were several."""
         run = bouts[-1].run
         self._hide = Redactor((*run.private_values, *(value for case in run.cases for value in case.private)))
         """What a server complains of may repeat what it was sent, and a verdict is read by others."""
@@ -172,18 +190,24 @@ class _Judging:
         self.against = champion or base
         run = self.candidates[0].run
         look = (run.suite, run.suite_digest, _digest(self.against, self.candidates))
-        found = gate(
-            champion,
-            base,
-            witnesses(self.others, self.candidates),
-            bar=self._who.bar,
-            look=self._store.look(*look),
-            spread=self._spread() if len(self.candidates) > 1 else None,
-            draws=self._draws,
-        )
-        if found.judged:
-            self._store.put_look(*look, at=self._now())
-        return found
+        self.seeds = tuple(self._seeds()) if len(self.candidates) > 1 else ()
+
+        def at_look(number: int) -> GateVerdict:
+            return gate(
+                champion,
+                base,
+                witnesses(self.others, self.candidates),
+                bar=self._who.bar,
+                look=number,
+                spread=spread_of(self.seeds),
+                draws=self._draws,
+            )
+
+        found = at_look(self._store.look(*look))
+        if not found.judged:
+            return found
+        counted = self._store.put_look(*look, at=self._now())
+        return found if counted == found.look else at_look(counted)  # somebody else looked meanwhile
 
     def _evidence(self, other: Bout) -> Evidence:
         return pooled([self._of(other, one) for one in self.candidates])
@@ -192,13 +216,15 @@ class _Judging:
         found = evidence(other.contender.words, other.run, other.arm, one.run, one.arm)
         return replace(found, unanswered=tuple(map(self._hide, found.unanswered)))
 
-    def _spread(self) -> float | None:
-        """The range of the overall score over the trainings."""
+    def _seeds(self) -> Iterator[Training]:
+        """Each training by itself, against whom the candidate has to beat; none where nothing will be judged."""
         found = [self._of(self.others[-1], one) for one in self.candidates]
         if any(not one.pairs or one.unanswered or one.unreadable for one in found):
-            return None  # nothing will be judged
-        scores = [overall(one.pairs, draws=1).after for one in found]
-        return max(scores) - min(scores)
+            return
+        for bout, own in zip(self.candidates, found, strict=True):
+            who = bout.contender
+            effect = overall(own.pairs, draws=self._draws)
+            yield Training(seed=who.seed, adapter=str(who.adapter), digest=who.digest, effect=effect)
 
 
 def _digest(found: Evidence, candidates: Sequence[Bout]) -> str:
@@ -221,6 +247,7 @@ def _about(who: Candidate, bouts: Sequence[Bout], at: str) -> dict[str, str]:
         "against": f"champion {champion.number}, {champion.digest[:12]}" if champion else "the untrained model",
         "suite": f"{run.suite}, {run.suite_digest[:12]}",
         "at": at,
+        **({"stale": who.stale} if who.stale else {}),
         **_prompts(bouts),
     }
 
@@ -234,9 +261,23 @@ def _prompts(bouts: Sequence[Bout]) -> dict[str, str]:
     return {"prompts": f"{told}; what differs is the prompt as well as the adapter"}
 
 
+def _acted(
+    who: Candidate, others: Sequence[Bout], wanted: Wanted, store: Store, page: VerdictPage, at: str
+) -> Promotion:
+    """Act on a verdict, report it, and delete last: killed before that, the same command finds all that it needs."""
+    root = who.contest.root
+    acted, gone = _act(who, [bout.contender for bout in others], wanted, store, page, at)
+    written = _write(root, who, acted)
+    if gone is not None:
+        discard(gone)
+    return Promotion(page=acted, champion=champion_of(store, root, who.contest.model.name), written=written)
+
+
 def _act(
     who: Candidate, others: Sequence[Contender], wanted: Wanted, store: Store, page: VerdictPage, at: str
-) -> tuple[VerdictPage, Champion | None]:
+) -> tuple[VerdictPage, Path | None]:
+    """What was done, and what is to be deleted once that is written down."""
+    gone: Path | None = None
     root, name, verdict = who.contest.root, who.contest.model.name, page.verdict
     back = f"promptforge champion rollback {name}"
     if verdict.verdict == "promote":
@@ -249,15 +290,14 @@ def _act(
         done = "nothing: it is the champion already, and one verdict does not take that away"
         page = replace(page, done=done, next_step=f"where you trust this one more: {back}")
     elif verdict.verdict == "reject":
-        if wanted.delete:
-            _write(root, who, page)  # what is deleted takes its evidence along
-        _put_others_away(who, others, wanted, page, at)
-        done = _put_away(who, wanted, page, at)
+        _put_others_away(who, others, page, at)
+        done, place = _put_away(who, wanted, page, at)
+        gone = place if wanted.delete else None
         page = replace(page, done=done, next_step="look at the cases that broke, and at the mix of its recipe")
     else:
         stays = "the untrained model" if who.champion is None else "the champion"
         page = replace(page, done=f"nothing: {stays} stays, the adapter stays in {who.adapter.folder}")
-    return page, champion_of(store, root, name)
+    return page, gone
 
 
 def _refuse_change(who: Candidate, store: Store) -> None:
@@ -269,25 +309,30 @@ def _refuse_change(who: Candidate, store: Store) -> None:
         raise BusyError(message, hint="run the same command again: only what is missing is asked")
 
 
-def _put_others_away(who: Candidate, others: Sequence[Contender], wanted: Wanted, page: VerdictPage, at: str) -> None:
+def _put_others_away(who: Candidate, others: Sequence[Contender], page: VerdictPage, at: str) -> None:
     """The recipe's other trainings, which were judged with it. They go first: a kill leaves no other to be tried."""
-    root, verdict = who.contest.root, page_json(page)
+    root, first = who.contest.root, who.adapter
+    verdict = {**page_json(page), "beside": first.digest}
+    goes = is_ours(root, first.folder) or place_of(root, first.folder)
+    beside = place_for(root, first.folder, first.digest) if goes else None
     for one in others:
         if one.adapter is not None and is_ours(root, one.adapter):
             told = {**verdict, "adapter": str(one.adapter), "digest": one.digest}
-            quarantine(root, one.adapter, told, page_markdown(page), at=at, delete=wanted.delete)
+            quarantine(root, one.adapter, told, page_markdown(page), at=at, beside=beside)
 
 
-def _put_away(who: Candidate, wanted: Wanted, page: VerdictPage, at: str) -> str:
+def _put_away(who: Candidate, wanted: Wanted, page: VerdictPage, at: str) -> tuple[str, Path | None]:
+    """What was done with it, and where it is now; None where it is not ours to put anywhere."""
     root, folder = who.contest.root, who.adapter.folder
-    if not is_ours(root, folder):
-        return f"nothing: {folder} is not in build/adapters, and is left where it is"
-    place = quarantine(root, folder, page_json(page), page_markdown(page), at=at, delete=wanted.delete)
-    if place is None:
-        return "the adapter is deleted; the verdict is kept in build/reports"
+    place = place_of(root, folder)
+    if place is None and not is_ours(root, folder):
+        return f"nothing: {folder} is not in build/adapters, and is left where it is", None
+    place = place or quarantine(root, folder, page_json(page), page_markdown(page), at=at)
+    if wanted.delete:
+        return "the adapter is deleted; the verdict is kept in build/reports", place
     config = who.contest.revision.build.project.config
     days = grace_of(config).total_seconds() / 86_400
-    return f"the adapter is in quarantine, {place.relative_to(root)}, and is deleted after {days:g} days"
+    return f"the adapter is in quarantine, {place.relative_to(root)}, and is deleted after {days:g} days", place
 
 
 def _write(root: Path, who: Candidate, page: VerdictPage) -> tuple[Path, ...]:

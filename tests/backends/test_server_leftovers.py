@@ -237,17 +237,37 @@ def test_an_owner_that_lives(tmp_path):
 
 @pytest.mark.parametrize(
     ("what", "stays"),
-    [("boot", False), ("host", True), ("space", True)],
-    ids=["restarted", "other machine", "other space"],
+    [
+        (["boot"], False),
+        (["boot", "host"], True),
+        (["boot", "name"], True),
+        (["space"], True),
+        (["space", "host"], True),
+    ],
+    ids=["restarted", "other machine", "copy of this machine", "other space", "other container"],
 )
 def test_numbers_that_mean_nothing_here(tmp_path, what, stays):
     """After a restart nothing is left to end; the records of another machine or container are its own affair."""
     with bystander() as other:
         found = process(other.pid)
-        record(tmp_path, where={**here(), what: "another"}, server=found.identity)
+        record(tmp_path, where={**here(), **dict.fromkeys(what, "another")}, server=found.identity)
         assert sweep(tmp_path) == ()
         assert other.poll() is None
     assert bool(records(tmp_path)) == stays
+
+
+@pytest.mark.parametrize("key", ["name", "host"])
+def test_a_machine_that_was_renamed_ends_what_it_left(tmp_path, key):
+    """The start of the machine is the same, so the numbers mean what they meant; an older record has its name."""
+    with bystander() as other:
+        found = process(other.pid)
+        record(tmp_path, where={**here(), key: "the-old-name"}, server=found.identity)
+        with bystander() as stranger:
+            (left,) = sweep(tmp_path)
+            assert stranger.poll() is None
+        assert other.wait(20) is not None
+    assert left.processes == (other.pid,)
+    assert records(tmp_path) == []
 
 
 @pytest.mark.parametrize(

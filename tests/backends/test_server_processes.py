@@ -12,7 +12,17 @@ import pytest
 
 from promptforge.backends import listeners, processes
 from promptforge.backends.listeners import Owner, owners, ports_of
-from promptforge.backends.processes import MARK, end, family, here, marked, process, read_ps
+from promptforge.backends.processes import (
+    MARK,
+    end,
+    family,
+    here,
+    is_before_restart,
+    is_here,
+    marked,
+    process,
+    read_ps,
+)
 
 BOTH = pytest.mark.parametrize("way", ["proc", "tools"])
 SLEEP = "import time; time.sleep(60)"
@@ -207,3 +217,32 @@ def test_where_we_are():
     """The boot and the machine are known; the same each time."""
     assert here() == here()
     assert all(here()[name] for name in ("host", "boot"))
+    assert is_here(here())
+    assert not is_before_restart(here())
+
+
+def test_a_machine_keeps_its_identity_when_it_is_renamed(monkeypatch, tmp_path):
+    """By a file of the system's, or on macOS by its hardware; its name only where there is nothing else."""
+    named = tmp_path / "machine-id"
+    monkeypatch.setattr(processes, "_MACHINE_IDS", (str(tmp_path / "none"), str(named)))
+    monkeypatch.setattr(processes.platform, "node", lambda: "attic")
+    assert processes._machine() == "attic"
+    named.write_text("uninitialized\n")
+    assert processes._machine() == "attic"
+    named.write_text("0123456789abcdef0123456789abcdef\n")
+    assert processes._machine() == "0123456789abcdef0123456789abcdef"
+    named.unlink()
+    hardware = '  |   "IOPlatformUUID" = "00000000-0000-1000-8000-00005E005301"\n'
+    monkeypatch.setattr(processes, "_output", lambda *words: hardware if words[0] == "ioreg" else "")
+    monkeypatch.setattr(processes.sys, "platform", "darwin")
+    assert processes._machine() == "00000000-0000-1000-8000-00005E005301"
+
+
+def test_where_no_start_of_the_machine_is_known_its_identity_counts(monkeypatch):
+    """Two machines without one are not taken for each other."""
+    where = {"host": "a", "name": "attic", "boot": "", "space": ""}
+    monkeypatch.setattr(processes, "here", lambda: where)
+    assert is_here(where)
+    assert not is_here({**where, "host": "b"})
+    assert not is_before_restart({**where, "host": "b", "boot": "1"})
+    assert is_before_restart({**where, "boot": "1"})

@@ -420,6 +420,7 @@ def test_json_of_a_diff(pf, built):
         ],
         "cases": [],
         "datasets": [],
+        "adapters": [],
         "breaks": [],
     }
 
@@ -436,6 +437,7 @@ def test_json_of_no_difference_is_whole_and_empty(pf, built):
         "examples": [],
         "cases": [],
         "datasets": [],
+        "adapters": [],
         "breaks": [],
     }
 

@@ -75,6 +75,12 @@ def test_without_a_run_it_says_that_it_does_not_know(pf, measured):
     assert "near\n  Not enough to say: it was not measured.\n" in outcome.out
     assert "what would settle it: ask it with both prompts: promptforge bench --model near" in outcome.out
     assert "note: no run of sheds asked it" in outcome.out
+    fleet = pf("fleet").out
+    assert "  topology  public  nobody (not measured)  nobody (not measured)" in fleet
+    assert fleet.count("  not measured: near, no run of sheds asked it\n") == 1
+    assert fleet.endswith(
+        "note: nothing counts that was measured on sheds: promptforge bench --model near --model other --model far\n"
+    )
     assert advice(pf)["far"]["strategy"] == "cloud"
 
 
@@ -84,7 +90,7 @@ def test_few_cases_are_not_enough(pf, measured):
     near = advice(pf)["near"]
     assert near["strategy"] is None
     assert near["may_be"] == ["strong", "moderate"]
-    assert near["settle"].endswith("more cases, did the score stay as it is; there are 10")
+    assert near["settle"].endswith("more cases, if the score stays as it is; there are 10")
     assert near["training"] is None
 
 
@@ -118,6 +124,31 @@ def test_files_that_have_changed_are_a_note(pf, measured, house):
     assert "note: files of the project have changed since run " in outcome.out
     house.edit("promptforge.yaml", ("model: other,", "model: other-2,"))
     assert "is stale: other was another model then (model has changed since)" in pf("advise", "other").out
+
+
+def test_other_weights_under_the_same_name_are_asked_anew(pf, measured, house):
+    """The run keeps what tells them apart: `advise` calls it stale, and bench takes none of its answers over."""
+    for name in ("config.json", "model.safetensors"):
+        house.write(f"models/other/{name}", "{}")
+    weighed = {**MODELS, "other": "tier: local, weights: models/other"}
+    only = ("--model", "other", "--fail-on", "never")
+    measured(pf=pf, arguments=only, models=weighed)
+    for name in ("config.json", "model.safetensors"):
+        house.write(f"models/other/{name}", "{}")
+    with answering(SKILL) as server:
+        house.write("promptforge.yaml", config_at(house, server.base_url))
+        pf("bench", *only)
+        assert advice(pf)["other"]["strategy"] == "strong"
+        asked = len(server.asked)
+        pf("bench", *only)
+        assert len([one for one in server.asked[asked:] if one.method == "POST"]) == 0
+        house.write("models/other/model.safetensors", "trained further")
+        stale = pf("advise", "other").out
+        assert "Not enough to say: it was not measured." in stale
+        assert "is stale: the weights of other have changed since (its files are others now)" in stale
+        pf("bench", *only)
+        assert len([one for one in server.asked[asked:] if one.method == "POST"]) > 100
+        assert advice(pf)["other"]["strategy"] == "strong"
 
 
 def test_what_each_agent_was_asked_on_its_own_model_counts_until_a_file_changes(pf, measured, house):
@@ -252,7 +283,20 @@ def test_the_table_says_who_gets_which_model_and_why(pf, measured, house):
         "porter: as good as far (0.967 → 0.933; a fall over 0.10 is excluded) and cheaper: $0 against $0.17 per "
         "1,000 requests\n"
     ) in outcome.out
-    assert "  topology  nobody  no one is shown better than every other: far 0.97 (30), other 0.93 (30)" in outcome.out
+    assert (
+        "  topology: far 0.97 (30 cases), other 0.93 (30 cases), near 0.20 (30 cases)\n"
+        "    public, internal → other: a tie of far, other: none of them is shown better; taken by price, $0 against $0.17 "
+        "per 1,000 requests\n"
+        "      against far: 0.967 → 0.933, −0.033, "
+    ) in outcome.out
+    why = (
+        "    private, local → other: shown better than every other that may be asked\n      against near: 0.200 → 0.933"
+    )
+    assert why in outcome.out
+    assert "corrected p < 0.0001, 30 cases\n" in outcome.out
+    assert "  category  needs   public       internal     private         local\n" in outcome.out
+    assert "  topology  public  other (tie)  other (tie)  other (better)  other (better)\n" in outcome.out
+    assert "not measured" not in outcome.out
     written = yaml.safe_load((house / "build/fleet.yaml").read_text(encoding="utf-8"))
     assert {name: seat["model"] for name, seat in written["agents"].items()} == {
         "keeper": "other",
@@ -280,7 +324,7 @@ def test_it_writes_only_what_changes_and_can_be_checked(pf, measured, house):
     assert outcome.code == 1
     assert outcome.out.endswith(
         "changed since the last build/fleet.yaml\n"
-        "  porter: new, other\n  nurse: near → other\n  butler: no longer an agent\n"
+        "  porter: new, other\n  nurse: near → other\n  butler: no longer there\n"
     )
     assert json.loads(pf("fleet", "--format", "json", "--check").out)["changed"][0] == "porter: new, other"
 

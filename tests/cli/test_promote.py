@@ -181,6 +181,36 @@ def test_the_way_back(promote, root, pf):
         "rollback",
     ]
     assert "no champion: every model is served as it is" in pf("champion", "show", cwd=root).out
+    assert "to a champion that it had (1, 2): --to NUMBER" in outcome.err
+    assert pf("champion", "rollback", "tiny", "--to", "2", cwd=root).err.startswith("tiny is back at champion 2,")
+
+
+@pytest.mark.parametrize("what", ["show", "history"])
+def test_a_model_that_is_not_there_is_said(root, pf, what):
+    """Not that it has no champion; one that has none yet is told so."""
+    outcome = pf("champion", what, "tinny", cwd=root)
+    assert outcome.code == 2
+    assert "no model 'tinny' in promptforge.yaml or among the champions" in outcome.err
+    assert "did you mean 'tiny'?" in outcome.err
+    assert pf("champion", what, "tiny", cwd=root).code == 0
+
+
+def test_a_report_means_what_was_benched_not_an_arm_of_a_promotion(promote, root, pf):
+    """The latest of bench, which is said; without one, the latest there is."""
+    write(
+        root / "promptforge.yaml",
+        (root / "promptforge.yaml").read_text().replace("  tiny:", "  reader: {backend: reader, tier: local}\n  tiny:"),
+    )
+    promote(adapter(root, "winner", WINNER))
+    assert "enriched · tiny · candidate" in pf("report", "--format", "markdown", cwd=root).out
+    assert pf("bench", "--model", "reader", cwd=root).code == 0
+    promote(adapter(root, "next", range(50)), "--fail-on", "never")
+    outcome = pf("report", "--format", "markdown", cwd=root)
+    assert "the reader is no model" in outcome.out
+    assert "the latest of bench; what came later are the arms of a promotion" in outcome.err
+    outcome = pf("compare", "base", "enriched", cwd=root)
+    assert "the latest of bench" in outcome.err
+    assert outcome.code in (0, 1)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
@@ -303,6 +333,24 @@ def test_a_dry_run_starts_nothing(promote, root, pf):
     assert not asked(root)
 
 
+def test_a_dry_run_knows_what_was_answered(promote, root, pf):
+    """By the very servers that the run would start: then nothing is to be sent, and no limit is in the way."""
+    folder = adapter(root, "winner", WINNER)
+    write(
+        root / "training/words.yaml",
+        "recipe: words\nagents: [warden]\nmodel: tiny\nrows: 100\nmix: {identity: 1}\nseeds: 3\n",
+    )
+    promote(folder)
+    code, found = promote(folder, "--dry-run")
+    assert (code, [one["known"] for one in found["arms"]]) == (0, [CASES, CASES])
+    assert found["trainings_if_near"] == 2
+    text = pf("promote", str(folder), "--dry-run", cwd=root).out
+    assert "up to 0" in text
+    assert "where it is near, it is trained 2 times more: 2 servers with up to 60 requests each" in text
+    write(root / "promptforge.yaml", (root / "promptforge.yaml").read_text() + "limits: {bench: {requests: 1}}\n")
+    assert promote(folder)[0] == 0
+
+
 def test_more_than_the_projects_limit_needs_yes(promote, root):
     """As with bench; two arms of sixty are one command's hundred and twenty."""
     write(root / "promptforge.yaml", (root / "promptforge.yaml").read_text() + "limits: {bench: {requests: 119}}\n")
@@ -311,6 +359,21 @@ def test_more_than_the_projects_limit_needs_yes(promote, root):
     assert "120 requests are more than limits.bench.requests (119)" in said
     assert "go on with --yes" in said
     assert promote(adapter(root, "winner", WINNER), "--yes")[0] == 0
+
+
+def test_a_damaged_adapter_is_named_and_the_others_gone_on_with(promote, root, pf):
+    """With none left that can be read, that is said beside it."""
+    write(root / "training/words.yaml", "recipe: words\nagents: [warden]\nmodel: tiny\nrows: 100\nmix: {identity: 1}\n")
+    broken = adapter(root, "words-9", TIE) / "adapter.json"
+    broken.write_text("{")
+    code, said = promote("words")
+    assert code == 2
+    assert f"the recipe 'words' has no adapter yet; {broken} cannot be read: " in said
+    adapter(root, "words-8", WINNER)
+    outcome = pf("promote", "words", cwd=root)
+    assert outcome.code == 0
+    assert f"{broken} cannot be read: " in outcome.err
+    assert "Promote: " in outcome.out
 
 
 def test_a_recipe_means_its_latest_adapter(promote, root):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -30,6 +31,8 @@ class Handler(BaseHTTPRequestHandler):
             with (HERE / "asked.log").open("a") as log:
                 log.write(f"{skill['name']} {number[1]}\n")
             time.sleep(skill.get("thinks_s", 0))
+            if int(number[1]) in skill.get("dies_at", ()):
+                os._exit(9)
         if number is not None and int(number[1]) in skill.get("fails", ()):
             self.give(500, {"error": {"message": "out of memory"}})
             return
@@ -60,7 +63,7 @@ def main() -> None:
     chosen = parser.parse_args()
     own = json.loads((HERE / "skill.json").read_text())
     if own.get("never_ready"):
-        sys.exit("no room for the weights")
+        sys.exit("no room for the weights" if own["never_ready"] is True else own["never_ready"])
     loaded = chosen.adapter and not own.get("ignores")
     skill.update(json.loads((Path(chosen.adapter) / "skill.json").read_text()) if loaded else own)
     ThreadingHTTPServer(("127.0.0.1", chosen.port), Handler).serve_forever()

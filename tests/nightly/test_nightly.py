@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +10,16 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nightly import grange
 from promptforge.backends.processes import process
-from promptforge.nightly.journal import STAGES
+from promptforge.errors import WriteError
+from promptforge.nightly.journal import STAGES, Journal, Night
+from promptforge.nightly.night import Means, NightError, spend_night
+from promptforge.store import Store
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of Unix")
 
@@ -103,6 +108,81 @@ def test_two_arms_on_one_model_are_named(tmp_path: Path) -> None:
     assert code == 0
     assert "Inconclusive: arms not shown different" in out
     assert _champions(root) == ""
+
+
+_FAILURES: dict[str, tuple[int, str]] = {
+    "not installed": (2, "train: there is no command 'no-such-trainer' to train with"),
+    "dies": (4, "train: mlx_lm failed: out of memory"),
+    "hangs": (3, "train: the time was up after 0.03 minutes"),
+    "not a number": (4, "train: the loss became nan at iteration 12"),
+    "no adapter": (4, "train: mlx_lm ended well, but it wrote no adapter_config.json"),
+    "server dies": (4, "after: the server of 'tiny' ended in the middle: exit code 9"),
+    "half of the answers": (4, "gate: nothing was judged: "),
+    "no champion": (2, "before: the adapter of the champion of 'tiny' is gone: "),
+}
+
+
+@pytest.mark.parametrize("what", _FAILURES)
+def test_what_fails_has_its_message_is_recorded_and_leaves_the_champion(tmp_path: Path, what: str) -> None:
+    """A failed night is no verdict: champion, pointer and history are what they were, and the exit code says how."""
+    root = grange.grange(tmp_path)
+    assert grange.nightly(root)[0] == 0
+    champion, rows = _champions(root), _history(root)
+    grange.another_recipe(root)
+    _break(root, what)
+    code, out, err = grange.nightly(root, *(["--max-minutes", "0.03"] if what == "hangs" else []))
+    expected, message = _FAILURES[what]
+    assert (code, out) == (expected, ""), err
+    assert f"error: night 2 of words failed: {message}" in err
+    last = _status(root).splitlines()[-1]
+    assert last.startswith(f"1 night, 0 promotions: 1 failed: {message}")
+    assert (_champions(root), _history(root)) == (champion, rows)
+    assert not (root / ".promptforge" / "quarantine").exists()
+
+
+def _history(root: Path) -> str:
+    words = [sys.executable, "-m", "promptforge", "-C", str(root), "champion", "history", "--format", "json"]
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def _break(root: Path, what: str) -> None:
+    """Make the next night fail so."""
+    lessons = {
+        "dies": {"dies": True},
+        "hangs": {"takes_s": 60},
+        "not a number": {"nan": True},
+        "no adapter": {"leaves_nothing": True},
+        "server dies": {"dies_at": [20]},
+        "half of the answers": {"fails": [*range(20, grange.CASES)]},
+    }
+    grange.lesson(root, grange.BETTER, **lessons.get(what, {}), name="next")
+    recipe = root / "training" / "words.yaml"
+    if what == "not installed":
+        recipe.write_text(recipe.read_text().replace(f"{sys.executable} {root}/trainer.py", "no-such-trainer"))
+    if what == "no champion":
+        shutil.rmtree(root / ".promptforge" / "champions" / "tiny")
+
+
+def test_a_night_whose_failure_cannot_be_written_down_still_says_it(tmp_path: Path) -> None:
+    """A full disk: the failure is what counts, and the night is taken up again."""
+
+    class Full(Journal):
+        def end(self, night: Night, outcome: str, sentence: str, *, at: str) -> Night:
+            raise WriteError("no room for the history")
+
+    def full() -> str:
+        raise WriteError("no room for the prompts")
+
+    said: list[str] = []
+    with Store(tmp_path / "h.db") as store:
+        nothing: Any = None
+        means = Means(build=full, rows=nothing, train=nothing, promote=nothing, reigns=nothing, is_there=nothing)
+        with pytest.raises(NightError, match="night 1 of r failed: build: no room for the prompts") as caught:
+            spend_night(Full(store), "r", "i", means, now=lambda: "2026-11-22T02:00:00+00:00", say=said.append)
+        assert caught.value.problem.exit_code == WriteError.exit_code
+        assert said == ["that this night failed is not written down: no room for the history"]
+        (night,) = Journal(store).nights()
+        assert (night.outcome, night.at) == ("", "build")
 
 
 def test_of_several_suites_the_named_one_judges(tmp_path: Path) -> None:
@@ -284,6 +364,36 @@ def test_the_user_is_told_by_his_own_command(tmp_path: Path) -> None:
     (root / "told.txt").unlink()
     assert grange.nightly(root)[0] == 0
     assert not (root / "told.txt").exists()
+
+
+@pytest.mark.parametrize("who", ["trainer", "server"])
+def test_a_notice_tells_nothing_private(tmp_path: Path, who: str) -> None:
+    """What a trainer said last stays in its log, and private values are taken out of what a server said."""
+    script = "import os,sys; open('told.txt','w').write(os.environ['PROMPTFORGE_SENTENCE']+sys.stdin.read())"
+    (tmp_path / "tell.py").write_text(script)
+    root = grange.grange(tmp_path, settings=f"notify: {sys.executable} tell.py\n")
+    house = root / "knowledge" / "house.yaml"
+    house.write_text(house.read_text().replace("service: Music}", "service: Music, sensitivity: private}"))
+    if who == "trainer":
+        grange.lesson(root, grange.BETTER, dies="bad row: 'Music is on Choir, port 4533.'")
+    else:
+        skill = json.loads((root / "skill.json").read_text())
+        (root / "skill.json").write_text(json.dumps({**skill, "never_ready": "cannot read 'Choir', 4533"}))
+    code, _, _ = grange.nightly(root)
+    assert code == 4
+    told = (root / "told.txt").read_text()
+    assert "Choir" not in told
+    assert "4533" not in told
+    if who == "trainer":
+        said = "train: mlx_lm exited with 1: its rows are private, so what it said is in its log alone"
+        assert told.count(said) == 2
+        (log,) = (root / "build" / "logs").iterdir()
+        assert "4533" in log.read_text()
+        assert f"what it said: {log}" in told
+    else:
+        assert "cannot read '▒▒▒', ▒▒▒" in told
+        assert ".log has all that it said)" in told
+    assert "Choir" not in _status(root) or who == "server"
 
 
 def test_a_notice_that_fails_changes_no_verdict(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 It knows the numbers that `skill.json` lists: its own beside this file, or the adapter's. Asked for number 17 it says
 `word-17`, or that it does not know. With `"ignores": true` in the file beside it, it loads no adapter and says nothing
-of it; `"fails"` are the numbers that it answers with a 500, which says what `"complains"` says.
+of it; `"takes_s"` is how long it takes for an answer, `"fails"` are the numbers that it answers with a 500, which says
+what `"complains"` says.
 """
 
 import argparse
 import json
 import re
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,6 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         if any(f"number {number}?" in question for number in skill.get("fails", ())):
             self.give(500, {"error": {"message": skill.get("complains", "out of memory")}})
             return
+        time.sleep(skill.get("takes_s", 0))
         message = {"role": "assistant", "content": said(question)}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         with Path(__file__).with_name("asked.log").open("a") as log:

@@ -4,6 +4,7 @@ import errno
 import json
 import shutil
 import sqlite3
+import threading
 
 import pytest
 import yaml
@@ -16,7 +17,14 @@ from promptforge.errors import InputError, WriteError
 from promptforge.model import Model
 from promptforge.store import Store
 from promptforge.workbench import champions as crowns
-from promptforge.workbench.adapters import adapter_digest, check_base, latest_of, read_adapter
+from promptforge.workbench.adapters import (
+    adapter_digest,
+    check_base,
+    damaged_in,
+    latest_of,
+    read_adapter,
+    unlike,
+)
 from promptforge.workbench.champions import (
     champion_before,
     champion_of,
@@ -90,20 +98,46 @@ def test_categories_have_champions_of_their_own(history, tmp_path):
 
 
 def test_a_rollback_goes_back_one_at_a_time_or_to_a_number(history, tmp_path):
-    """What was rolled back from is no way forward any more; a later promotion stands on what is left."""
+    """A later promotion stands on what is left."""
     for name in "abc":
         crowned(history, tmp_path, name)
     assert champion_before(history, tmp_path, "tiny").number == 2
     assert rollback(history, tmp_path, "tiny", at=AT, to=1).why == "a won"
     assert crowned(history, tmp_path, "d").number == 5
     assert rollback(history, tmp_path, "tiny", at=AT).number == 1
-    with pytest.raises(InputError, match="number 2 is no earlier champion of 'tiny'") as caught:
-        rollback(history, tmp_path, "tiny", at=AT, to=2)
-    assert caught.value.hint == "it had before: none; see promptforge champion history tiny"
+    with pytest.raises(InputError, match="number 4 is no earlier champion of 'tiny'") as caught:
+        rollback(history, tmp_path, "tiny", at=AT, to=4)
+    assert caught.value.hint == "it had before: 2, 3, 5; see promptforge champion history tiny"
     assert [row.action for row in history.crownings()] == ["promote"] * 3 + ["rollback", "promote", "rollback"]
     with pytest.raises(InputError, match="'tyni' has no champion to go back from") as caught:
         rollback(history, tmp_path, "tyni", at=AT)
     assert "tiny" in caught.value.hint
+
+
+def test_any_champion_that_it_had_can_be_gone_back_to(history, tmp_path):
+    """Also from the untrained model, and from an earlier one to a later one, with what stood below it then."""
+    for name in "ab":
+        crowned(history, tmp_path, name)
+    rollback(history, tmp_path, "tiny", at=AT)
+    assert rollback(history, tmp_path, "tiny", at=AT) is None
+    with pytest.raises(InputError, match="'tiny' has no champion to go back from") as caught:
+        rollback(history, tmp_path, "tiny", at=AT)
+    assert caught.value.hint == "it is served untrained; to a champion that it had (1, 2): --to NUMBER"
+    assert rollback(history, tmp_path, "tiny", at=AT, to=2).why == "b won"
+    assert champion_before(history, tmp_path, "tiny").why == "a won"
+    assert rollback(history, tmp_path, "tiny", at=AT).why == "a won"
+    assert rollback(history, tmp_path, "tiny", at=AT, to=2).why == "b won"
+    with pytest.raises(InputError, match="number 2 is no earlier champion of 'tiny'") as caught:
+        rollback(history, tmp_path, "tiny", at=AT, to=2)
+    assert caught.value.hint == "it had before: 1; see promptforge champion history tiny"
+
+
+def test_who_has_champions_for_categories_alone_is_told_of_them(history, tmp_path):
+    """Not that there is no such model."""
+    crowned(history, tmp_path, "family", category="family")
+    with pytest.raises(InputError, match="'tiny' has no champion to go back from") as caught:
+        rollback(history, tmp_path, "tiny", at=AT)
+    assert caught.value.hint == "it has had champions for: family; see promptforge champion history tiny"
 
 
 def test_nothing_goes_back_to_an_adapter_that_has_changed(history, tmp_path):
@@ -168,18 +202,20 @@ def test_whatever_is_done_the_champion_is_there(steps, tmp_path_factory):
     """Promotions, ways back and ways back to a number, in any order: what is pointed to exists, and equals a model of it."""
     root = tmp_path_factory.mktemp("house")
     stack: list[tuple[int, str]] = []
+    then: dict[int, list[tuple[int, str]]] = {}
     with Store(root / ".promptforge/history.db") as store:
         for step in steps:
             if isinstance(step, str):
-                stack.append((crowned(store, root, step).number, step))
+                stack = [*stack, (crowned(store, root, step).number, step)]
+                then[stack[-1][0]] = stack
             else:
-                wanted = [number for number, _ in stack[:-1]]
-                if not stack or (step is not None and step not in wanted):
+                wanted = [number for number in then if not stack or number != stack[-1][0]]
+                if (not stack and step is None) or (step is not None and step not in wanted):
                     with pytest.raises(InputError):
                         rollback(store, root, "tiny", at=AT, to=step)
                     continue
                 rollback(store, root, "tiny", at=AT, to=step)
-                stack = stack[:-1] if step is None else stack[: wanted.index(step) + 1]
+                stack = (then[stack[-2][0]] if len(stack) > 1 else []) if step is None else then[step]
             found = champion_of(store, root, "tiny")
             assert (found.number, found.why) == (stack[-1][0], f"{stack[-1][1]} won") if stack else found is None
             assert (root / pointed(root)["tiny"]["adapter"]).is_dir() if stack else pointed(root) == {}
@@ -266,6 +302,28 @@ def test_the_latest_adapter_of_a_recipe(tmp_path):
     assert latest_of(tmp_path, "words") == folder
 
 
+def test_one_damaged_adapter_hides_no_other(tmp_path):
+    """It is named, and the others are gone on with."""
+    folder = adapter(tmp_path, "one", [1])
+    assert damaged_in(tmp_path) == ()
+    broken = adapter(tmp_path, "two", [1]) / "adapter.json"
+    broken.write_text('{"recipe": ')
+    assert latest_of(tmp_path, "words") == folder
+    (said,) = damaged_in(tmp_path)
+    assert said.startswith(f"{broken} cannot be read: ")
+
+
+def test_what_trainings_of_one_candidate_share(tmp_path):
+    """Rows, settings, weights and trainer; what a manifest does not say is not held against it."""
+    told = {"data": "r", "settings": "s", "base_digest": "w", "trainer": "mlx_lm", "versions": {"mlx-lm": "1"}}
+    first = read_adapter(adapter(tmp_path, "first", [1], **told)).made_of
+    assert list(first) == ["rows", "settings", "weights", "trainer"]
+    assert unlike(first, read_adapter(adapter(tmp_path, "second", [2], **told)).made_of) == ""
+    other = read_adapter(adapter(tmp_path, "third", [2], **{**told, "data": "x", "versions": {"mlx-lm": "2"}})).made_of
+    assert unlike(first, other) == "rows and trainer"
+    assert unlike(first, {}) == unlike({}, first) == ""
+
+
 # --- the history ------------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +350,24 @@ def test_looks_are_counted_by_suite_and_evidence(history):
     assert history.look("s", "d1", "c") == 3
     assert history.look("s", "d2", "a") == 1
     assert history.look("t", "d1", "a") == 1
+
+
+def test_two_processes_never_count_the_same_look(tmp_path):
+    """Each writes and reads in one transaction; nobody reads a number that somebody else is about to take."""
+    counted: list[int] = []
+    begin = threading.Barrier(6)
+
+    def look(evidence: str) -> None:
+        with Store(tmp_path / "h.db") as store:
+            begin.wait(20)
+            counted.extend(store.put_look("s", "d", f"{evidence}{n}", at=AT) for n in range(10))
+
+    threads = [threading.Thread(target=look, args=(evidence,)) for evidence in "abcdef"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(counted) == list(range(1, 61))
 
 
 def test_looks_of_two_machines_add_up(history, tmp_path):

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
@@ -11,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from promote.lodge import BASE, CASES, adapter, asked, lodge, write
+from promote.lodge import BASE, CASES, adapter, asked, lodge, skill, write
 from promptforge import promote as module
 from promptforge.backends.server import serve
 from promptforge.bench.run import Limits
 from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
-from promptforge.errors import BusyError
+from promptforge.errors import BusyError, InputError
 from promptforge.promote import Promotion, promote
 from promptforge.store import Store
-from promptforge.workbench import quarantine as quarantine_module
-from promptforge.workbench.adapters import latest_of, read_adapter
+from promptforge.workbench.adapters import Adapter, latest_of, read_adapter
 from promptforge.workbench.candidates import Wanted, candidate
 from promptforge.workbench.champions import champion_of, crown
+from promptforge.workbench.finding import read
 from promptforge.workbench.quarantine import held
 from promptforge.workbench.scope import Revision
 from promptforge.workbench.suites import load_suites
@@ -67,13 +68,15 @@ def tournament(root: Path) -> Callable[..., Promotion]:
     return run
 
 
-def trainer(root: Path, *knows: list[int]) -> tuple[Callable[[str, int], Path], list[tuple[str, int]]]:
+def trainer(
+    root: Path, *knows: list[int], **manifest: object
+) -> tuple[Callable[[Adapter, int], Path], list[tuple[str, int]]]:
     """What trains again: its n-th adapter knows that much; and what it was asked for."""
     seen: list[tuple[str, int]] = []
 
-    def retrain(recipe: str, seed: int) -> Path:
-        seen.append((recipe, seed))
-        return adapter(root, f"words-{seed}", knows[len(seen) - 1], seed=seed)
+    def retrain(first: Adapter, seed: int) -> Path:
+        seen.append((first.recipe, seed))
+        return adapter(root, f"words-{seed}", knows[len(seen) - 1], seed=seed, further=True, **manifest)
 
     return retrain, seen
 
@@ -92,6 +95,89 @@ def test_a_near_candidate_is_trained_again_and_promoted_where_all_agree(root, to
     assert steady.words == "over several trainings the score varies by 0.067, and the gain is +0.144"
     assert found.champion.folder.name == read_adapter(root / "build/adapters/words-7").digest[:16]
     assert len(found.page.runs) == 4
+
+
+def test_each_training_stands_in_the_verdict_with_its_own_estimate(root, tournament):
+    """On the page, in the table and for programs: seed, adapter, difference and interval, and the spread of them."""
+    retrain, _ = trainer(root, [*BASE, *range(1, 20, 2)], [*BASE, *range(1, 16, 2)])
+    found = tournament(adapter(root, "words-7", NEAR), retrain=retrain)
+    told = json.loads(next(path for path in found.written if path.suffix == ".json").read_text())
+    assert [one["seed"] for one in told["trainings"]] == [7, 8, 9]
+    assert [Path(one["adapter"]).name for one in told["trainings"]] == ["words-7", "words-8", "words-9"]
+    assert [round(one["effect"]["estimate"], 3) for one in told["trainings"]] == [0.1, 0.167, 0.133]
+    assert all(one["effect"]["low"] < one["effect"]["estimate"] < one["effect"]["high"] for one in told["trainings"])
+    assert round(told["spread"], 3) == 0.067
+    assert round(told["overall"]["estimate"], 3) == 0.133  # the mean of the three is what is judged
+    steady = next(one for one in told["conditions"] if one["name"] == "spread over seeds")
+    assert round(steady["numbers"]["spread"], 3) == 0.067
+    for path in found.written:
+        if path.suffix != ".json":
+            assert "OVERALL, training 2 alone, seed 8" in path.read_text()
+            assert "+0.167" in path.read_text()
+
+
+def test_one_training_has_no_spread(root, tournament):
+    """And no row of its own: it is the verdict's."""
+    found = tournament(adapter(root, "winner", range(CASES)))
+    told = json.loads(next(path for path in found.written if path.suffix == ".json").read_text())
+    assert (told["trainings"], told["spread"]) == ([], None)
+
+
+def test_a_further_training_of_other_rows_is_refused(root, tournament):
+    """The knowledge changed meanwhile: three trainings of different rows are not one candidate. Nothing is acted on."""
+    retrain, _ = trainer(root, NEAR, NEAR, data="other rows")
+    with pytest.raises(InputError, match="'words-8' is no further training of 'words-7': its rows differ") as caught:
+        tournament(adapter(root, "words-7", NEAR, data="these rows"), retrain=retrain)
+    assert caught.value.hint == "train it anew, and judge that: promptforge train words"
+    assert (root / "build/adapters/words-7").exists()
+    assert held(root) == ()
+
+
+def test_who_judges_at_the_same_time_takes_the_next_look(root, tournament, monkeypatch):
+    """Another process counts a look between the question which one it is and its counting: the verdict is of the next."""
+    asked_for = Store.look
+
+    def overtaken(store: Store, suite: str, digest: str, evidence: str) -> int:
+        number = asked_for(store, suite, digest, evidence)
+        with Store(store.path) as other:
+            other.put_look(suite, digest, "somebody else's", at="2026-11-22")
+        return number
+
+    monkeypatch.setattr(Store, "look", overtaken)
+    verdict = tournament(adapter(root, "winner", range(CASES))).page.verdict
+    assert verdict.look == 2
+    assert round(verdict.alpha, 4) == 0.0083
+    with Store(root / ".promptforge/history.db") as store:
+        assert [line for line in store.export_lines() if '"looks"' in line and ", 1, " in line]
+
+
+def test_a_run_keeps_what_its_server_said_to_the_canaries(root, tournament):
+    """And which process it was: whoever doubts a verdict can look."""
+    found = tournament(adapter(root, "winner", range(CASES)))
+    with Store(root / ".promptforge/history.db") as store:
+        seen = [read(store, run).environment for run in found.page.runs]
+    assert [one["arm"] for one in seen] == ["the untrained model", "the candidate"]
+    assert seen[0]["canary 1"] == "Who are you? → I am nobody, and you asked: Who are you?"
+    assert seen[1]["canary 1"] == "Who are you? → I am winner, and you asked: Who are you?"
+    assert len([name for name in seen[0] if name.startswith("canary")]) == 5
+    assert seen[0]["server"].startswith("process ")
+    assert seen[0]["server"] != seen[1]["server"]
+
+
+def test_the_judge_of_a_suite_is_not_needed_for_a_gate(root, tournament):
+    """It goes by scores: rubrics or not, nobody knocks at the judge's door."""
+    suite = (root / "suites/numbers.yaml").read_text()
+    rubric = "expect: {all: [word-0]}, judge: Is it said kindly?}"
+    write(root / "suites/numbers.yaml", suite.replace("expect: {all: [word-0]}}", rubric))
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        where = f"base_url: http://127.0.0.1:{door.getsockname()[1]}/v1"
+        sage = f"  sage: {{backend: compatible, {where}, model: sage, tier: local}}\n"
+        config = (root / "promptforge.yaml").read_text().replace("models:\n", f"judge: sage\nmodels:\n{sage}", 1)
+        write(root / "promptforge.yaml", config)
+        assert tournament(adapter(root, "winner", range(CASES))).page.verdict.verdict == "promote"
+        door.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            door.accept()
 
 
 def test_a_candidate_whose_seeds_differ_by_more_than_its_gain_is_refused(root, tournament):
@@ -133,6 +219,7 @@ def test_both_arms_on_one_server_is_found_out(root, tournament, monkeypatch):
 
 def test_an_interrupt_keeps_what_was_answered_and_judges_nothing(root, tournament):
     """The arms after it are not asked."""
+    skill(root / "server", "nobody", BASE, takes_s=0.02)  # a loaded machine must not be late
     stop = threading.Event()
     told: list[str] = []
 
@@ -234,7 +321,10 @@ def test_a_rejected_candidate_takes_its_other_trainings_along(root, tournament):
     retrain, _ = trainer(root, [*BASE], [*BASE][:24])
     tournament(adapter(root, "words-7", NEAR), retrain=retrain)
     assert [*(root / "build/adapters").iterdir()] == []
-    assert [one.name.rpartition("-")[0] for one in held(root)] == ["words-7", "words-8", "words-9"]
+    (one,) = held(root)
+    assert one.name.rpartition("-")[0] == "words-7"
+    assert sorted(path.name.rpartition("-")[0] for path in one.folder.glob("others/*")) == ["words-8", "words-9"]
+    assert len(list(one.folder.glob("others/*/adapter/adapters.safetensors"))) == 2
     assert latest_of(root, "words") is None
 
 
@@ -286,13 +376,37 @@ def test_what_a_server_complains_of_tells_no_private_value(root, tournament):
 
 
 def test_what_is_deleted_at_once_leaves_its_verdict_whenever_we_are_killed(root, tournament, monkeypatch):
-    """Its evidence goes with it: before that the report is there."""
+    """Its evidence goes with it: before that the report is there, and says what is done."""
     with monkeypatch.context() as patched:
-        patched.setattr(quarantine_module, "_delete", _killed)
+        patched.setattr(module, "discard", _killed)
         with pytest.raises(KeyboardInterrupt):
             tournament(adapter(root, "loser", [n for n in BASE if n >= 30]), delete=True)
     (report,) = (root / "build/reports").glob("*.json")
-    assert json.loads(report.read_text())["verdict"] == "reject"
+    told = json.loads(report.read_text())
+    assert (told["verdict"], told["done"]) == (
+        "reject",
+        "the adapter is deleted; the verdict is kept in build/reports",
+    )
+    assert tournament(root / "build/adapters/loser", delete=True).page.done == told["done"]
+    assert held(root) == ()
+
+
+def test_what_lies_in_quarantine_is_judged_once_more_and_stays_there(root, tournament):
+    """Its recipe's name still means it: never the adapter before it, and its further trainings are not trained anew."""
+    adapter(root, "words-6", BASE)
+    retrain, seen = trainer(root, [*BASE], [*BASE][:24])
+    tournament(adapter(root, "words-7", NEAR), retrain=retrain)
+    found = tournament("words", retrain=retrain)
+    assert found.page.verdict.verdict == "reject"
+    assert found.page.verdict.look == 2
+    assert found.page.done.startswith("the adapter is in quarantine, .promptforge/quarantine/words-7-")
+    assert len(seen) == 2
+    assert len(asked(root)) == 4 * CASES
+    assert len(held(root)) == 1
+    gone = tournament("words", retrain=retrain, delete=True)
+    assert gone.page.done == "the adapter is deleted; the verdict is kept in build/reports"
+    assert held(root) == ()
+    assert (root / "build/adapters/words-6").exists()
 
 
 def test_other_weights_under_the_same_name_inherit_no_answer(root, tournament):

@@ -12,15 +12,25 @@ from promote.lodge import adapter
 from promptforge.errors import InputError, WriteError
 from promptforge.model import Config
 from promptforge.workbench import quarantine as module
-from promptforge.workbench.quarantine import grace_of, held, is_ours, quarantine, release_expired
+from promptforge.workbench.adapters import read_adapter
+from promptforge.workbench.quarantine import (
+    discard,
+    grace_of,
+    held,
+    is_ours,
+    place_of,
+    quarantine,
+    release_expired,
+    sibling,
+)
 
 AT = "2026-11-22T07:00:00.000+00:00"
 VERDICT = {"digest": "abcdef0123456789", "sentence": "Reject: it swears."}
 DAY = datetime.timedelta(days=1)
 
 
-def put(root, name="loser", *, at=AT, delete=False):
-    return quarantine(root, adapter(root, name, [1]), VERDICT, "# Reject\n", at=at, delete=delete)
+def put(root, name="loser", *, at=AT):
+    return quarantine(root, adapter(root, name, [1]), VERDICT, "# Reject\n", at=at)
 
 
 def test_it_leaves_with_its_evidence(tmp_path):
@@ -48,11 +58,41 @@ def test_it_is_deleted_when_its_time_is_over(tmp_path):
     assert release_expired(Path(tmp_path / "empty"), DAY, now=AT) == ()
 
 
-def test_delete_deletes_at_once(tmp_path):
-    """Evidence and all."""
-    assert put(tmp_path, delete=True) is None
+def test_what_is_discarded_is_deleted_before_its_time(tmp_path, monkeypatch):
+    """Evidence and all; where that fails it stays, and that is said."""
+    place = put(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", _read_only)
+        with pytest.raises(WriteError, match=r"the rejected adapter cannot be deleted from .*: read-only") as caught:
+            discard(place)
+    assert caught.value.hint == "it is deleted when its time in quarantine is over, or by hand"
+    discard(place)
     assert held(tmp_path) == ()
     assert not (tmp_path / "build/adapters/loser").exists()
+
+
+def _read_only(*_):
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
+def test_a_place_in_quarantine_is_known_by_what_lies_in_it(tmp_path):
+    """Whatever the folder inside is called."""
+    place = put(tmp_path)
+    assert place_of(tmp_path, place / "adapter") == place
+    assert place_of(tmp_path, tmp_path / "build/adapters/loser") is None
+
+
+def test_another_training_of_the_same_is_found_by_recipe_seed_and_rows(tmp_path):
+    """One of other rows is none; nor is one that cannot be read."""
+    first = read_adapter(adapter(tmp_path, "first", [1], seed=7, data="aa"))
+    for name, rows in (("words-8", "aa"), ("words-9", "bb")):
+        folder = adapter(tmp_path, name, [2], seed=int(name[-1]), data=rows)
+        quarantine(tmp_path, folder, VERDICT, "", at=AT)
+    assert sibling(tmp_path, first, 8).folder.parent.name == "words-8-abcdef012345"
+    assert sibling(tmp_path, first, 9) is None
+    assert sibling(tmp_path, first, 10) is None
+    (tmp_path / ".promptforge/quarantine/words-8-abcdef012345/adapter/adapter.json").write_text("{")
+    assert sibling(tmp_path, first, 8) is None
 
 
 @pytest.mark.parametrize(("text", "days"), [(None, 14), ("3d", 3), ("48h", 2), ("2w", 14), ("1m", 30)], ids=str)
@@ -71,7 +111,7 @@ def test_what_is_not_ours_stays(tmp_path):
     for folder in (mine, link, champion, tmp_path / "build/adapters"):
         assert not is_ours(tmp_path, folder)
         with pytest.raises(InputError, match="is not in build/adapters: it is left where it is"):
-            quarantine(tmp_path, folder, VERDICT, "", at=AT, delete=True)
+            quarantine(tmp_path, folder, VERDICT, "", at=AT)
         assert folder.exists()
 
 
@@ -81,9 +121,9 @@ def test_a_kill_at_any_step_is_finished_by_the_next_one(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(module, "_move", _killed)
         with pytest.raises(KeyboardInterrupt):
-            quarantine(tmp_path, folder, VERDICT, "", at=AT, delete=False)
+            quarantine(tmp_path, folder, VERDICT, "", at=AT)
     assert (folder / "adapters.safetensors").exists()
-    place = quarantine(tmp_path, folder, VERDICT, "", at=AT, delete=False)
+    place = quarantine(tmp_path, folder, VERDICT, "", at=AT)
     with monkeypatch.context() as patched:
         patched.setattr(module.shutil, "rmtree", lambda path, **_: None)
         release_expired(tmp_path, DAY, now="2026-12-22T07:00:00.000+00:00")

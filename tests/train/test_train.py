@@ -102,6 +102,34 @@ def test_the_same_inputs_are_not_trained_twice(tmp_path: Path):
     assert len(left(root)) == 4
 
 
+def test_a_further_training_is_of_the_same_or_it_is_refused(tmp_path: Path):
+    """Three seeds of other rows, settings or weights are not three seeds of one candidate; the trainer is not called."""
+    root = hut(tmp_path)
+    first = read_adapter(trained(root).folder)
+    assert trained(root, Asked(seed=8, like=first.made_of)).fresh
+    there = left(root)
+
+    def refused(file: str, before: str, after: str) -> str:
+        place = root / file
+        text = place.read_text()
+        place.write_text(text.replace(before, after))
+        with pytest.raises(InputError) as caught:
+            trained(root, Asked(seed=9, like=first.made_of))
+        place.write_text(text)
+        assert caught.value.hint == "train it anew, and judge that: promptforge train hut; promptforge promote hut"
+        assert left(root) == there
+        return caught.value.message
+
+    what = "'hut' cannot be trained again as it was: of {} there are others now; nothing was trained"
+    assert refused("knowledge/hut.yaml", "Choir", "Chorus").startswith(what.partition("{}")[0] + "rows")
+    assert refused("training/hut.yaml", "rank: 4", "rank: 8") == what.format("settings")
+    assert refused("models/tiny/config.json", "tiny", "other") == what.format("weights")
+    assert trained(root, Asked(seed=9, like=first.made_of)).fresh
+    assert latest_of(root, "hut") == first.folder  # they are no candidates of their own
+    asked_for = trained(root, Asked(seed=9))
+    assert (asked_for.fresh, latest_of(root, "hut")) == (False, asked_for.folder)
+
+
 def test_a_damaged_adapter_is_trained_again(tmp_path: Path):
     """A file that has changed since is said, and replaced."""
     root = hut(tmp_path)
@@ -168,6 +196,44 @@ def test_a_training_that_fails_says_why_and_leaves_nothing(tmp_path: Path, mode:
     assert left(root) == []
     (noted,) = attempts(root)
     assert (noted.outcome, noted.message, noted.iteration >= 10) == (cause, caught.value.message, True)
+
+
+def test_what_a_trainer_says_of_private_rows_stays_in_its_log(tmp_path: Path):
+    """It may print the row that it failed at; messages go to journals and notices, the log to nobody."""
+    root = hut(tmp_path)
+    knowledge = root / "knowledge" / "hut.yaml"
+    knowledge.write_text(knowledge.read_text().replace("service: Music}", "service: Music, sensitivity: private}"))
+    behave(root, "dies ValueError: bad row: 'Choir listens on 4533.'")
+    with pytest.raises(TrainingError) as caught:
+        trained(root)
+    message = "mlx_lm exited with 3: its rows are private, so what it said is in its log alone"
+    assert caught.value.message == message
+    assert caught.value.hint == f"what it said: {caught.value.log}"
+    assert "Choir listens on 4533" in caught.value.log.read_text()
+    assert [one.message for one in attempts(root)] == [message]
+
+
+@pytest.mark.parametrize("how", ["interrupted", "failed", "well"])
+def test_a_journal_that_cannot_be_written_hides_nothing(tmp_path: Path, how: str):
+    """A full disk: whoever interrupts, or fails, is heard; and what was trained is trained."""
+    root = hut(tmp_path)
+    behave(root, "dies ValueError: no" if how == "failed" else "well")
+    (root / ".promptforge").mkdir()
+    (root / ".promptforge" / "trainings.jsonl").symlink_to("/dev/full")
+    said: list[str] = []
+
+    def interrupted(course: Course, news: bool) -> None:
+        raise KeyboardInterrupt
+
+    watch = Watch(says=said.append, progress=interrupted) if how == "interrupted" else Watch(says=said.append)
+    if how == "well":
+        assert trained(root, watch=watch).fresh
+    else:
+        with pytest.raises({"interrupted": KeyboardInterrupt, "failed": TrainingError}[how]):
+            trained(root, watch=watch)
+        assert left(root) == []
+    assert said[-1].startswith("how this training ended is not written down: cannot write ")
+    assert said[-1].endswith("no space left on device")
 
 
 def test_a_trainer_that_says_nothing_any_more_is_stopped_with_its_children(tmp_path: Path):

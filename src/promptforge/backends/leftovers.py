@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from promptforge.backends.processes import Process, end, family, here, process
+from promptforge.backends.processes import Process, end, family, is_before_restart, is_here, process
 from promptforge.errors import WriteError
 
 __all__ = ["KEPT_LOGS", "LeftOver", "Record", "folder_of", "forget", "keep", "prune_logs", "sweep"]
@@ -110,14 +110,11 @@ def sweep(root: Path) -> tuple[LeftOver, ...]:
 
 
 def _settle(record: Record, folder: Path) -> LeftOver | None:
-    now = here()
-    if record.where["host"] != now["host"]:
-        return None  # of another machine that sees this folder
-    if record.where["boot"] != now["boot"]:
-        forget(folder, record.mark)  # the machine started anew, and nothing outlives that
+    if is_before_restart(record.where):
+        forget(folder, record.mark)
         return None
-    if record.where["space"] != now["space"] or _alive(record.owner):
-        return None
+    if not is_here(record.where) or _alive(record.owner):
+        return None  # of another machine or container that sees this folder, or not left behind
     seen: dict[tuple[int, str], Process] = {}
     look = _looker(record, seen)
     if not look():

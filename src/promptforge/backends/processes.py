@@ -6,6 +6,7 @@ starts is found by its session and by a mark in its environment, which children 
 
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["MARK", "Process", "end", "family", "here", "marked", "process", "processes", "read_ps"]
+__all__ = [
+    "MARK",
+    "Process",
+    "end",
+    "family",
+    "here",
+    "is_before_restart",
+    "is_here",
+    "marked",
+    "process",
+    "processes",
+    "read_ps",
+]
 
 MARK = "PROMPTFORGE_SERVER"
 """The environment variable by which what a server of ours starts is known."""
@@ -53,7 +66,44 @@ def here() -> Mapping[str, str]:
     space = ""
     with suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())
-    return {"host": platform.node(), "boot": _boot(), "space": space}
+    return {"host": _machine(), "name": platform.node(), "boot": _boot(), "space": space}
+
+
+def is_here(where: Mapping[str, str]) -> bool:
+    """Whether the numbers of a record mean something here and now: the same start of the machine, the same name space.
+
+    Each start has a name that no other has, whatever the machine is called by then. Where none is known, the machine's.
+    """
+    now = here()
+    same = where["boot"] == now["boot"] and (bool(now["boot"]) or where["host"] == now["host"])
+    return same and where["space"] == now["space"]
+
+
+def is_before_restart(where: Mapping[str, str]) -> bool:
+    """Whether a record is of this machine before it was started anew, which nothing outlives.
+
+    A copy of a virtual machine has the same identity, and perhaps servers that run: so the name counts, too.
+    """
+    now = here()
+    same = where["host"] == now["host"] and where.get("name", now["name"]) == now["name"]
+    return same and where["boot"] != now["boot"]
+
+
+_MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
+
+
+def _machine() -> str:
+    """What a machine keeps when it is given another name; only where it has nothing of the kind, its name."""
+    for place in _MACHINE_IDS:
+        with suppress(OSError, UnicodeDecodeError):
+            told = Path(place).read_text(encoding="ascii").strip()
+            if told and told != "uninitialized":
+                return told
+    if sys.platform == "darwin":
+        told = _output("ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
+        if found := re.search(r'"IOPlatformUUID" = "([^"]+)"', told):
+            return found[1]
+    return platform.node()
 
 
 def _boot() -> str:

@@ -11,7 +11,18 @@ from promptforge.bench.report.markup import Markup, tag
 from promptforge.bench.results import Effect
 from promptforge.bench.verdicts import signed
 
-__all__ = ["HEAD", "VerdictPage", "cells", "changes", "effects", "page_html", "page_json", "page_markdown"]
+__all__ = [
+    "HEAD",
+    "Training",
+    "VerdictPage",
+    "cells",
+    "changes",
+    "effects",
+    "page_html",
+    "page_json",
+    "page_markdown",
+    "spread_of",
+]
 
 _MOST = 10
 """So many cases are named; the rest are counted."""
@@ -28,6 +39,17 @@ _STYLE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One of several trainings of a candidate by itself, against whom the candidate has to beat."""
+
+    seed: int | None
+    adapter: str
+    """Its folder, as it was when it was judged."""
+    digest: str
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictPage:
     """A verdict with what a reader needs beside it."""
 
@@ -41,6 +63,14 @@ class VerdictPage:
     next_step: str = ""
     runs: tuple[str, ...] = ()
     """The ids of the runs that it rests on."""
+    trainings: tuple[Training, ...] = ()
+    """Where there were several, each of them: the verdict is on their mean."""
+
+
+def spread_of(trainings: Sequence[Training]) -> float | None:
+    """The range of the overall score over several trainings; None where there was one."""
+    scores = [one.effect.after for one in trainings]
+    return max(scores) - min(scores) if len(scores) > 1 else None
 
 
 def effects(page: VerdictPage) -> Iterator[tuple[str, Effect]]:
@@ -52,6 +82,12 @@ def effects(page: VerdictPage) -> Iterator[tuple[str, Effect]]:
         yield "OVERALL", verdict.overall
     if verdict.base is not None and verdict.base != verdict.overall:
         yield "OVERALL, against the untrained model", verdict.base
+    yield from ((_named(number, one), one.effect) for number, one in enumerate(page.trainings, 1))
+
+
+def _named(number: int, one: Training) -> str:
+    seed = "" if one.seed is None else f", seed {one.seed}"
+    return f"OVERALL, training {number} alone{seed}"
 
 
 def cells(name: str, effect: Effect) -> tuple[str, ...]:
@@ -96,6 +132,8 @@ def page_json(page: VerdictPage) -> dict[str, object]:
         "base": _effect_json(verdict.base),
         "categories": {name: _effect_json(effect) for name, effect in verdict.categories.items()},
         "tiers": {name: _effect_json(effect) for name, effect in verdict.tiers.items()},
+        "trainings": [{**asdict(one), "effect": _effect_json(one.effect)} for one in page.trainings],
+        "spread": spread_of(page.trainings),
         "broke": broke,
         "fixed": fixed,
         "notes": list(verdict.notes),

@@ -123,7 +123,17 @@ def _sides(store: "Store", before: str, after: str, name: str, model: str) -> tu
         odd = after if named[0] else before
         raise InputError(f"'{odd}' is no run, while the other one is", hint="name two runs: promptforge history list")
     run = read(store, name)
+    _say_which(store, name, run)
     return (run, arm_of(run, before, model)), (run, arm_of(run, after, model))
+
+
+def _say_which(store: "Store", asked: str, run: "Run") -> None:
+    """Where the latest run is meant and others are later, which it is."""
+    from promptforge.console.terminal import status
+    from promptforge.workbench.finding import known_runs
+
+    if asked == "latest" and known_runs(store)[0] != run.id:
+        status(f"run {run.id}, the latest of bench; what came later are the arms of a promotion")
 
 
 @click.command()
@@ -145,6 +155,7 @@ def report(ctx: click.Context, run: str, output: Path | None, include_private: b
     root = find_project(ctx)
     with open_store(root) as store:
         found = read(store, run)
+        _say_which(store, run, found)
     if output is not None and output.is_dir():
         raise UsageError(f"the output '{output}' is a folder", hint="name a file in it")
     text = report_text(found, form, include_private=include_private)

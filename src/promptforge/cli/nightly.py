@@ -181,7 +181,7 @@ def _spend(
         )
     except NightError as problem:
         print_error(problem)
-        _notify(evening, problem.night)
+        _notify(evening, problem.night, problem.hint)
         return problem.problem.exit_code, [(problem.night, True)]
     except KeyboardInterrupt:
         status("interrupted: the next night goes on from here")
@@ -199,16 +199,22 @@ def _exit_code(night: "Night", evening: "Evening", fail_on: str) -> int:
     return 1 if night.outcome in _SAYS_NO[fail_on] else 0
 
 
-def _notify(evening: "Evening", night: "Night") -> None:
-    """Tell the user by his own command how it went."""
+def _notify(evening: "Evening", night: "Night", hint: str = "") -> None:
+    """Tell the user by his own command how it went: by mail or chat, perhaps, so no private value is in it."""
+    from promptforge.bench.report.redact import Redactor
     from promptforge.console.nightly import night_text
     from promptforge.console.terminal import Painter, status
     from promptforge.nightly.notice import notify
+    from promptforge.workbench.clearance import Clearance
 
     command = str(evening.build.project.config.settings.get("notify", ""))
-    facts = {"night": str(night.number), "recipe": night.recipe, "outcome": night.outcome, "sentence": night.sentence}
-    text = night_text(night, True, Painter(colour=False)) + "\n"
-    if command and (wrong := notify(command, text, facts, root=evening.root, environ=evening.environ)):
+    if not command:
+        return
+    hide = Redactor(Clearance([evening.build]).private_values())
+    sentence = hide(night.sentence)
+    facts = {"night": str(night.number), "recipe": night.recipe, "outcome": night.outcome, "sentence": sentence}
+    text = hide(night_text(night, True, Painter(colour=False)) + (f"\n  {hint}" if hint else "")) + "\n"
+    if wrong := notify(command, text, facts, root=evening.root, environ=evening.environ):
         status(wrong)
 
 

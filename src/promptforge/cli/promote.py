@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from promptforge.model import Model
     from promptforge.promote import Promotion, Retrain
     from promptforge.store import Store
+    from promptforge.workbench.adapters import Adapter
     from promptforge.workbench.candidates import Candidate, Wanted
     from promptforge.workbench.contest import Served
     from promptforge.workbench.scope import Revision
@@ -120,16 +121,18 @@ def _project(root: Path) -> "Revision | None":
 def _look_ahead(who: "Candidate", store: "Store", form: str, *, dry_run: bool, yes: bool) -> int | None:
     """Show what would be sent, or refuse where it is over the project's limit."""
     from promptforge.console.promote import outlook_json, outlook_text
-    from promptforge.console.terminal import print_json, print_text
+    from promptforge.console.terminal import print_json, print_text, status
     from promptforge.workbench.candidates import outlooks, too_much
 
     arms = outlooks(who, store, os.environ)
     try:
         if dry_run:
             if form == "json":
-                print_json(outlook_json(arms))
+                print_json(outlook_json(arms, who.seeds))
             else:
-                print_text(outlook_text(arms))
+                print_text(outlook_text(arms, who.seeds))
+            for note in who.notes:
+                status(note)
             return 0
         if not yes and (over := too_much(who, arms)):
             raise UsageError(over, hint="look with --dry-run; go on with --yes")
@@ -163,19 +166,19 @@ def _run(who: "Candidate", wanted: "Wanted", store: "Store", patience_s: float, 
 def _retraining(root: Path, python: str) -> "Retrain":
     """What trains a recipe with another seed. Meanwhile a Ctrl-C ends the trainer, and the command with it."""
 
-    def retrain(recipe: str, seed: int) -> Path:
+    def retrain(first: "Adapter", seed: int) -> Path:
         from promptforge.compiler.load import read_project
         from promptforge.console.terminal import status
         from promptforge.train.train import Asked, Watch, train
         from promptforge.workbench.check import check
 
         checked = check(read_project(root), today=today())
-        asked = Asked(seed=seed, python=python)
+        asked = Asked(seed=seed, python=python, like=first.made_of)
         kinds = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(kind, signal.default_int_handler) for kind in kinds]
         try:
-            status(f"training {recipe} again, with seed {seed}")
-            made = train(root, checked, recipe, asked, environ=os.environ, now=_now, watch=Watch(says=status))
+            status(f"training {first.recipe} again, with seed {seed}")
+            made = train(root, checked, first.recipe, asked, environ=os.environ, now=_now, watch=Watch(says=status))
         finally:
             for kind, handler in zip(kinds, before, strict=True):
                 signal.signal(kind, handler)
@@ -225,6 +228,20 @@ def champion() -> None:
     """The adapter that each model is served with: who it is, who it was, and the way back."""
 
 
+def _check_model(root: Path, store: "Store", name: str) -> None:
+    """Raises UsageError where neither the project nor the history of champions knows a model of that name."""
+    from promptforge.compiler.build import compile_project
+    from promptforge.compiler.load import read_project
+    from promptforge.source import did_you_mean
+
+    known = {row.model for row in store.crownings()}
+    if name and name not in known:
+        known |= compile_project(read_project(root), today=today()).project.config.models.keys()
+        if name not in known:
+            message = f"no model '{name}' in promptforge.yaml or among the champions"
+            raise UsageError(message, hint=did_you_mean(name, known))
+
+
 @champion.command("show")
 @click.argument("model", default="")
 @format_option("text", "json")
@@ -238,6 +255,7 @@ def show_champions(ctx: click.Context, model: str, form: str) -> int:
 
     root = find_project(ctx)
     with open_store(root) as store:
+        _check_model(root, store, model)
         point(store, root)
         found = [one for one in champions(store, root) if model in ("", one.model)]
     if form == "json":
@@ -257,7 +275,9 @@ def champion_history(ctx: click.Context, model: str, form: str) -> int:
     from promptforge.console.terminal import print_json, print_text
     from promptforge.workbench.bench import open_store
 
-    with open_store(find_project(ctx)) as store:
+    root = find_project(ctx)
+    with open_store(root) as store:
+        _check_model(root, store, model)
         rows = [row for row in store.crownings() if model in ("", row.model)]
     if form == "json":
         print_json(history_json(rows))

@@ -1,6 +1,8 @@
 """check, build, diff, explain."""
 
+import datetime
 import gc
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from promptforge.bench.worth import Worth
     from promptforge.compiler.build import Build
     from promptforge.console.terminal import Painter
+    from promptforge.page.live import Live
     from promptforge.source import Code
     from promptforge.workbench.check import Checked
     from promptforge.workbench.forge import Report
@@ -123,10 +126,17 @@ def _list_codes(known: Mapping[str, "Code"], form: str) -> int:
 @click.option("--agent", "agents", multiple=True, metavar="GLOB", help="Only these agents; the others stay as built.")
 @click.option("--output", metavar="FILE", help="Write the artifact there instead.")
 @click.option("--watch", is_flag=True, help="Build again whenever a file is saved.")
+@click.option("--open", "opening", is_flag=True, help="Watch, and show the build on a page in the browser.")
 @format_option("text", "json")
 @click.pass_context
 def build(
-    ctx: click.Context, checking: bool, agents: tuple[str, ...], output: str | None, watch: bool, form: str
+    ctx: click.Context,
+    checking: bool,
+    agents: tuple[str, ...],
+    output: str | None,
+    watch: bool,
+    opening: bool,
+    form: str,
 ) -> int:
     """Compile the prompts of all agents into build/agent_prompts.yaml.
 
@@ -136,10 +146,11 @@ def build(
 
     root = find_project(ctx)
     seen: fresh.Seen = {}
-    if watch:
+    if watch or opening:
         if checking or form == "json":
-            raise UsageError("--watch goes with neither --check nor --format json")
-        return _watch(root, agents, output)
+            name = "--open" if opening else "--watch"
+            raise UsageError(f"{name} goes with neither --check nor --format json")
+        return _watch_on_a_page(root, agents, output) if opening else _watch(root, agents, output, None)
     if not checking and not agents and (shown := fresh.unchanged(root, today=str(today()), output=output, seen=seen)):
         return _show_again(shown, form)
     if checking:
@@ -227,20 +238,36 @@ def _show_build(report: "Report", made: "Build | None", form: str, *, checking: 
     return 1 if report.stale else 0
 
 
-def _watch(root: Path, agents: tuple[str, ...], output: str | None) -> int:
+def _watch(root: Path, agents: tuple[str, ...], output: str | None, live: "Live | None") -> int:
     from promptforge.console.terminal import print_error, status
     from promptforge.errors import PromptforgeError
     from promptforge.workbench.watch import saves
 
     for first in saves(root):
         try:
-            _show_build(*_forge(root, agents, output, {}), "text", checking=False)
+            report, made = _forge(root, agents, output, {})
+            if live is not None:
+                live.built(report, made)
+            _show_build(report, made, "text", checking=False)
         except PromptforgeError as problem:
+            if live is not None:
+                live.failed(problem)
             print_error(problem)
-        gc.collect()  # the one command that stays
+        if live is None:  # the page collects when it has shown everything
+            gc.collect()  # the one command that stays
         if first:
             status("watching for changes; Ctrl-C ends it")
     return 0
+
+
+def _watch_on_a_page(root: Path, agents: tuple[str, ...], output: str | None) -> int:
+    from promptforge.console.terminal import status
+    from promptforge.page.open import open_page
+
+    with open_page(root, today=today, clock=datetime.datetime.now, environ=os.environ, partly=bool(agents)) as page:
+        live, address = page
+        status(f"the page, for this machine alone: {address}")
+        return _watch(root, agents, output, live)
 
 
 @click.command()
@@ -269,7 +296,7 @@ def diff(ctx: click.Context, before: str | None, after: str | None, form: str, e
         print_text(f"nothing changed {f'from {before} to {after}' if after else f'since {_since(impact)}'}")
         if before is None and in_repository(find_project(ctx)):
             print_text("to compare with what git has: promptforge diff HEAD")
-        if impact.diff.datasets:
+        if impact.diff.datasets or impact.diff.adapters:
             print_text("\n".join(datasets_lines(impact.diff, painter())))
     else:
         print_text(painter()(f"from {_since(impact)} to {impact.after}", "dim"))

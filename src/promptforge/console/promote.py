@@ -48,8 +48,9 @@ def verdict_text(page: VerdictPage, paint: Painter) -> str:
 def _said(page: VerdictPage) -> Iterator[tuple[str, str]]:
     verdict = page.verdict
     yield "done", page.done
-    if "prompts" in page.about:
-        yield "prompts", page.about["prompts"]
+    for name in ("stale", "prompts"):
+        if name in page.about:
+            yield name, page.about[name]
     if verdict.settle:
         yield "what would settle it", verdict.settle
     if verdict.largest_fall is not None and verdict.verdict != "reject":
@@ -74,7 +75,7 @@ def promotion_json(found: Promotion) -> dict[str, object]:
 # --- before anything is sent ------------------------------------------------------------------------------------------
 
 
-def outlook_text(arms: Sequence[tuple[Contender, Plan]]) -> str:
+def outlook_text(arms: Sequence[tuple[Contender, Plan]], seeds: int = 1) -> str:
     """Each arm: a server of its own, so many requests, so many of them known."""
     rows = [("arm", "requests", "known already", "to send", "prompt")]
     for contender, plan in arms:
@@ -82,17 +83,21 @@ def outlook_text(arms: Sequence[tuple[Contender, Plan]]) -> str:
         sent = asked - sum(job.identity in plan.known for job in plan.jobs)
         rows.append((contender.words, f"{asked:,}", f"{asked - sent:,}", f"up to {sent:,}", contender.variant))
     servers = plural(len(arms), "server")
-    return columns(rows, right=(1, 2, 3)) + f"\n{servers}, one after another; nothing was started"
+    lines = [columns(rows, right=(1, 2, 3)), f"{servers}, one after another; nothing was started"]
+    if seeds > 1:
+        times, more = plural(seeds - 1, "time"), plural(seeds - 1, "server")
+        lines.append(f"where it is near, it is trained {times} more: {more} with up to {rows[-1][1]} requests each")
+    return "\n".join(lines)
 
 
-def outlook_json(arms: Sequence[tuple[Contender, Plan]]) -> dict[str, object]:
+def outlook_json(arms: Sequence[tuple[Contender, Plan]], seeds: int = 1) -> dict[str, object]:
     """The same for programs."""
     found = []
     for contender, plan in arms:
         asked = [job for job in plan.jobs if not job.barred]
         known = sum(job.identity in plan.known for job in asked)
         found.append({"arm": contender.name, "requests": len(asked), "known": known, "variant": contender.variant})
-    return {"version": 1, "arms": found}
+    return {"version": 1, "arms": found, "trainings_if_near": seeds - 1}
 
 
 # --- champions --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from promptforge.diff import AgentChange, CaseChange, DatasetChange, Diff, Examp
 from promptforge.estimate import MARGIN
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
+from promptforge.workbench.staleadapters import stale_words
 
 __all__ = ["build_json", "build_text", "datasets_lines", "diff_json", "diff_markdown", "diff_text", "one_line"]
 
@@ -246,10 +247,11 @@ def _case_line(case: CaseChange) -> str:
 
 
 def datasets_lines(diff: Diff, paint: Painter) -> list[str]:
-    """The datasets that are stale, whether or not anything else differs."""
-    if not diff.datasets:
-        return []
-    return [paint("datasets", "bold"), *(f"  {_dataset_line(one)}" for one in diff.datasets)]
+    """The datasets and adapters that are stale, whether or not anything else differs."""
+    lines = [paint("datasets", "bold"), *(f"  {_dataset_line(one)}" for one in diff.datasets)] if diff.datasets else []
+    if diff.adapters:
+        lines += [paint("adapters", "bold"), *(f"  {one.folder}: {stale_words(one)}" for one in diff.adapters)]
+    return lines
 
 
 def _dataset_line(one: DatasetChange) -> str:
@@ -300,6 +302,16 @@ def diff_json(diff: Diff, sides: tuple[str, str]) -> dict[str, object]:
                 "problem": d.problem,
             }
             for d in diff.datasets
+        ],
+        "adapters": [
+            {
+                "folder": a.folder,
+                "facts": list(a.facts),
+                "prompts": list(a.prompts),
+                "weights": list(a.weights),
+                "problem": a.problem,
+            }
+            for a in diff.adapters
         ],
         "breaks": [record(d) for d in diff.breaks],
     }
@@ -367,7 +379,9 @@ def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
 
 
 def _datasets_markdown(diff: Diff) -> list[str]:
-    return ["", "Datasets:", "", *(f"- {_md(_dataset_line(one))}" for one in diff.datasets)] if diff.datasets else []
+    lines = ["", "Datasets:", "", *(f"- {_md(_dataset_line(one))}" for one in diff.datasets)] if diff.datasets else []
+    adapters = [f"- {_md(f'{one.folder}: {stale_words(one)}')}" for one in diff.adapters]
+    return [*lines, *(["", "Adapters:", "", *adapters] if adapters else [])]
 
 
 def _md(text: str) -> str:

@@ -140,12 +140,13 @@ def _rows(evening: Evening, recipe: Recipe) -> str:
     return f"{sum(emitted.written.manifest.rows.values()):,} rows, the audit says {emitted.audit.word}"
 
 
-def _trained(evening: Evening, recipe: str, seed: int | None) -> Outcome:
+def _trained(evening: Evening, recipe: str, seed: int | None, like: Mapping[str, str] | None = None) -> Outcome:
     asked = Asked(
         seed=evening.training.seed if seed is None else seed,
         again=evening.training.again,
         python=evening.training.python,
         limits=evening.training.limits,
+        like=like or {},
     )
     with evening.alone():
         return train(
@@ -186,7 +187,7 @@ def _promote(evening: Evening, recipe: Recipe, adapter: Path, entered: Callable[
             evening.environ,
             serve=evening.serve,
             stop=evening.stop,
-            retrain=lambda name, seed: _trained(evening, name, seed).folder,
+            retrain=lambda first, seed: _trained(evening, first.recipe, seed, first.made_of).folder,
             progress=evening.progress,
             say=evening.say,
             entered=entered,

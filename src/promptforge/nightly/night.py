@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol
 from promptforge.bench.gatepage import VerdictPage
 from promptforge.errors import BusyError, PromptforgeError
 from promptforge.files import digest_of
-from promptforge.nightly.journal import FAILED, JUDGED, OVERTAKEN, UNCHANGED, Journal, Night
+from promptforge.nightly.journal import FAILED, JUDGED, OVERTAKEN, STAGES, UNCHANGED, Journal, Night
 
 __all__ = ["Means", "NightError", "Promoted", "UnansweredError", "inputs_digest", "spend_night"]
 
@@ -184,6 +184,17 @@ class _Going:
     def _leave(self, words: str) -> None:
         self._night = self._journal.leave(self._night, words, at=self._now())
 
+    def _stage(self) -> str:
+        """The stage that it is in: after one that has ended, the next one."""
+        names = list(STAGES)
+        at = self._night.at
+        return names[min(names.index(at) + 1, len(names) - 1)] if self._night.ended(at) else at
+
     def fail(self, why: str, *, at: str = "") -> Night:
-        """Write down what failed, and at which stage."""
-        return self._journal.end(self._night, FAILED, f"{at or self._night.at}: {why}", at=self._now())
+        """Write down what failed, and at which stage. Where even that cannot be, what failed is what counts."""
+        sentence = f"{at or self._stage()}: {why}"
+        try:
+            return self._journal.end(self._night, FAILED, sentence, at=self._now())
+        except PromptforgeError as problem:
+            self._say(f"that this night failed is not written down: {problem.message}")
+            return replace(self._night, outcome=FAILED, sentence=sentence)

@@ -68,6 +68,12 @@ class Trained:
     log: str
     """Relative to the project."""
     private: bool
+    settings: str = ""
+    """Digest of the trainer's configuration without places and seed; empty where an earlier promptforge trained it."""
+    further: bool = False
+    """Trained only to be judged together with another one: its recipe's name does not mean it."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What each fact that rows rest on said then, as a digest: by it `diff` and `promote` know a stale adapter."""
     promptforge: str = __version__
     files: Mapping[str, File] = field(default_factory=dict)
     """Every other file of the folder."""

@@ -19,9 +19,10 @@ from promptforge.dataset.configs import Plan, settings_of
 from promptforge.dataset.findings import Audit
 from promptforge.dataset.formats import LAYOUTS
 from promptforge.dataset.manifest import Manifest, read_manifest
+from promptforge.dataset.resting import facts_then
 from promptforge.dataset.rows import Recipe
 from promptforge.dataset.swap import replacing
-from promptforge.errors import InputError, PromptforgeError, UsageError
+from promptforge.errors import InputError, PromptforgeError, UsageError, WriteError
 from promptforge.files import digest_of
 from promptforge.train.alone import RECORD, training_alone
 from promptforge.train.record import Attempt, Losses, Trained, data_digest, note, read_trained, sealed
@@ -29,7 +30,7 @@ from promptforge.trainers.base import Found, Trainer, TrainingError
 from promptforge.trainers.finding import TRAINERS, find_trainer
 from promptforge.trainers.leaving import keep_finished, wrong_with
 from promptforge.trainers.running import Course, Limits, run_trainer
-from promptforge.workbench.adapters import ADAPTERS
+from promptforge.workbench.adapters import ADAPTERS, made_of, unlike
 from promptforge.workbench.check import Checked
 from promptforge.workbench.disk import private_folder
 from promptforge.workbench.emitting import Emitted, emit_dataset
@@ -77,6 +78,8 @@ class Asked:
     python: str = ""
     """A Python that has the trainer, in place of what the recipe says."""
     limits: Limits = field(default_factory=Limits)
+    like: Mapping[str, str] = field(default_factory=dict)
+    """What another adapter is made of that this one is to be held together with; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,9 @@ class _Job:
     weights: Weights
     seed: int
     agents: tuple[str, ...]
+    facts: Mapping[str, str]
+    """What the facts that its rows rest on say, as digests."""
+    further: bool
 
     @property
     def identity(self) -> str:
@@ -124,6 +130,11 @@ class _Job:
             "trainer": [self.trainer.kind, dict(self.found.versions) or list(self.found.start)],
         }
         return digest_of(json.dumps(told, sort_keys=True))
+
+    @property
+    def settings(self) -> str:
+        """The digest of the trainer's configuration, whatever the seed."""
+        return digest_of(replace(self, seed=0).config(model="", folder="", adapter=""))
 
     @property
     def name(self) -> str:
@@ -185,9 +196,12 @@ def train(
             weights=weights,
             seed=recipe.seed if asked.seed is None else asked.seed,
             agents=recipe.agents,
+            facts=facts_then(emitted.written.folder),
+            further=bool(asked.like),
         )
+        _refuse_unlike(job, asked.like)
         folder = root / ADAPTERS / job.name
-        known = None if asked.again else _known(folder, watch)
+        known = None if asked.again else _known(folder, job.further, watch)
         trained = known or _trained(job, folder, asked.limits, environ, now, watch)
     return Outcome(folder=folder, trained=trained, fresh=known is None, emitted=emitted)
 
@@ -199,12 +213,24 @@ def _find(trainer: Trainer, recipe: Recipe, asked: Asked, root: Path, environ: M
     return find_trainer(trainer, python=python, command=command, root=root, environ=environ)
 
 
-def _known(folder: Path, watch: Watch) -> Trained | None:
-    """The adapter of the same inputs, if it is there and whole."""
+def _refuse_unlike(job: _Job, like: Mapping[str, str]) -> None:
+    """Raises InputError where this would be no further training of the same: they could not be judged as one."""
+    told = {"data": data_digest(job.manifest), "settings": job.settings, "base_digest": job.weights.digest}
+    own = made_of({**told, "trainer": job.trainer.kind, "versions": dict(job.found.versions)})
+    if other := unlike(like, own):
+        name = job.recipe.name
+        message = f"'{name}' cannot be trained again as it was: of {other} there are others now; nothing was trained"
+        hint = f"train it anew, and judge that: promptforge train {name}; promptforge promote {name}"
+        raise InputError(message, hint=hint)
+
+
+def _known(folder: Path, further: bool, watch: Watch) -> Trained | None:
+    """The adapter of the same inputs, if it is there and whole; one that is now asked for by itself says so."""
     if not folder.exists():
         return None
     try:
-        return read_trained(folder)
+        found = read_trained(folder)
+        return sealed(folder, replace(found, further=False)) if found.further and not further else found
     except InputError as problem:
         watch.says(f"{problem.message}: it is trained again")
         return None
@@ -227,7 +253,8 @@ def _trained(
         course = seen
         watch.progress(seen, news)
 
-    with _noted(job, started, log, lambda: course), replacing(folder, private=private, what="adapter") as made:
+    noted = _noted(job, started, log, lambda: course, watch.says)
+    with noted, replacing(folder, private=private, what="adapter") as made:
         course = _run(job, made, log, limits, environ, replace(watch, progress=progress))
         if wrong := wrong_with(job.trainer, made):
             message = f"{job.trainer.kind} ended well, but {wrong}"
@@ -295,8 +322,10 @@ def _log(job: _Job, started: datetime.datetime) -> Path:
 
 
 @contextmanager
-def _noted(job: _Job, started: datetime.datetime, log: Path, course: Callable[[], Course]) -> Iterator[None]:
-    """Write down how it ended, whatever that was."""
+def _noted(
+    job: _Job, started: datetime.datetime, log: Path, course: Callable[[], Course], says: Callable[[str], None]
+) -> Iterator[None]:
+    """Write down how it ended, whatever that was. Where that cannot be written, how it ended is what counts."""
     outcome, message = "trained", ""
     try:
         yield
@@ -324,7 +353,10 @@ def _noted(job: _Job, started: datetime.datetime, log: Path, course: Callable[[]
             total=last.total,
             loss=last.loss,
         )
-        note(job.root, attempt)
+        try:
+            note(job.root, attempt)
+        except WriteError as problem:
+            says(f"how this training ended is not written down: {problem.message}")
 
 
 def _manifest(job: _Job, course: Course, started: datetime.datetime, log: Path) -> Trained:
@@ -356,4 +388,7 @@ def _manifest(job: _Job, course: Course, started: datetime.datetime, log: Path) 
         platform=platform.platform(),
         log=log.relative_to(job.root).as_posix(),
         private=manifest.private,
+        settings=job.settings,
+        facts=job.facts,
+        further=job.further,
     )

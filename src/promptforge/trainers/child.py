@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptforge.backends.processes import MARK, Process, end, family, here, process
+from promptforge.backends.processes import MARK, Process, end, family, here, is_here, process
 from promptforge.errors import InputError, WriteError
 from promptforge.files import TEMPORARY
 
@@ -113,10 +113,10 @@ def left_over(record: Path) -> tuple[Process, ...]:
     try:
         told = json.loads(record.read_bytes())
         pid, started = told["identity"] or (0, "")
-        token, place = str(told["token"]), told["here"]
+        token, same = str(told["token"]), is_here(told["here"])
     except (OSError, ValueError, KeyError, TypeError):
         return ()
-    if place != dict(here()) or not token:  # another machine, or it was started anew since
+    if not same or not token:  # another machine, or it was started anew since
         return ()
     first = process(int(pid)) if pid else None
     root = (int(pid), str(started))

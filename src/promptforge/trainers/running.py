@@ -117,7 +117,7 @@ def run_trainer(
     code: int | None = None
     with _opened(log, private) as kept:
         child = start(command, cwd=cwd, environ=environ, record=record, about=about)
-        watch = _Watch(trainer, child, kept, log, limits, course, told, clock)
+        watch = _Watch(trainer, child, kept, log, limits, course, told, clock, private=private)
         try:
             watch.follow()
         finally:
@@ -151,9 +151,12 @@ class _Watch:
         course: Course,
         told: Callable[[Course, bool], None],
         clock: Callable[[], float],
+        *,
+        private: bool,
     ) -> None:
         self._trainer, self._child, self._kept, self._log = trainer, child, kept, log
         self._limits, self._course, self._told, self._clock = limits, course, told, clock
+        self._private = private
         self._rest = b""
         self._heard = course.began
         self._tail: list[str] = []
@@ -234,6 +237,8 @@ class _Watch:
             if re.search(pattern, said):
                 return self._error(f"{self._trainer.kind} failed: {cause}", cause, hint)
         last = self._tail[-1].strip()[:300] if self._tail else "it said nothing"
+        if self._tail and self._private:  # a trainer that fails at a row prints it, and this is read by others
+            last = "its rows are private, so what it said is in its log alone"
         return self._error(f"{self._trainer.kind} exited with {code}: {last}", "failed", "")
 
     def _error(self, message: str, cause: str, hint: str) -> TrainingError:

@@ -1,8 +1,6 @@
 """An adapter's folder: what it is, byte by byte, and whose model it was trained on."""
 
 import json
-import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,10 +18,15 @@ __all__ = [
     "MANIFEST",
     "Adapter",
     "adapter_digest",
+    "changed_weights",
     "check_base",
+    "damaged_in",
     "latest_of",
+    "made_of",
+    "manifest_of",
     "read_adapter",
-    "stay_latest",
+    "trained_at",
+    "unlike",
 ]
 
 ADAPTERS = "build/adapters"
@@ -55,6 +58,8 @@ class Adapter:
     """The prompt that its rows had, and that it is sent."""
     agents: tuple[str, ...] = ()
     seed: int | None = None
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    """What all trainings of one candidate share: the digest of its rows, its settings, weights and trainer, by name."""
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -77,7 +82,26 @@ def read_adapter(folder: Path) -> Adapter:
         variant=str(told.get("system") or "enriched"),
         agents=tuple(map(str, told.get("agents", ()))),
         seed=seed if isinstance(seed, int) else None,
+        made_of=made_of(told),
     )
+
+
+def manifest_of(folder: Path) -> Mapping[str, Any]:
+    """What `train` wrote down of an adapter; nothing where it did not train it. Raises InputError."""
+    return _json(folder / MANIFEST)
+
+
+def made_of(told: Mapping[str, Any]) -> Mapping[str, str]:
+    """What decides an adapter besides its seed, by its name in a sentence; what a manifest does not say is left out."""
+    versions = told.get("versions")
+    trainer = json.dumps([told.get("trainer"), versions], sort_keys=True) if versions else ""
+    said = {"rows": told.get("data"), "settings": told.get("settings"), "weights": told.get("base_digest")}
+    return {name: str(what) for name, what in {**said, "trainer": trainer}.items() if what}
+
+
+def unlike(first: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """Which of the things that two adapters are made of differ, in words: `rows and settings`; nothing where none."""
+    return " and ".join(name for name, what in first.items() if other.get(name, what) != what)
 
 
 def _json(path: Path) -> Mapping[str, Any]:
@@ -130,9 +154,7 @@ def check_base(adapter: Adapter, model: Model, weights: Weights | None = None) -
             hint = f"leave --model out, or train one for {model.name}"
             message = f"the adapter '{adapter.folder.name}' was trained for '{adapter.model}', not for '{model.name}'"
             raise InputError(message, hint=hint)
-        now = weights.files if weights else {}
-        changed = [name for name, was in adapter.base_files.items() if _other(was, now.get(name, was))]
-        if changed:
+        if weights and (changed := changed_weights(adapter.base_files, weights.files)):
             message = f"the weights of '{model.name}' have changed since '{adapter.folder.name}' was trained on them"
             raise InputError(f"{message}: {', '.join(changed[:_NAMED])}", hint="train it again, or put them back")
         return
@@ -149,6 +171,11 @@ def check_base(adapter: Adapter, model: Model, weights: Weights | None = None) -
         raise InputError(message, hint=hint)
 
 
+def changed_weights(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The files of a model's weights that are others than on the day of a training."""
+    return [name for name, told in was.items() if _other(told, now.get(name, told))]
+
+
 def _other(was: str, now: str) -> bool:
     """Whether a file is another one. Of a large one the time is kept, too, which is no evidence: copies differ."""
     return _without_time(was) != _without_time(now)
@@ -160,17 +187,39 @@ def _without_time(said: str) -> Sequence[str]:
 
 
 def latest_of(root: Path, recipe: str) -> Path | None:
-    """The adapter of a recipe that was trained last, or nothing."""
+    """The adapter of a recipe that was trained last, or nothing. One that cannot be read is passed over.
+
+    So is one that was only trained to be judged together with another one.
+    """
     found = []
-    folder = root / ADAPTERS
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_dir() and not path.name.startswith(".") and _json(path / MANIFEST).get("recipe") == recipe:
-            found.append(((path / MANIFEST).stat().st_mtime_ns, path))
+    for path in _folders(root):
+        with suppress(InputError):
+            told = _json(path / MANIFEST)
+            if told.get("recipe") == recipe and not told.get("further"):
+                found.append((trained_at(path), path))
     return max(found)[1] if found else None
 
 
-def stay_latest(folder: Path) -> None:
-    """Let an adapter be the latest of its recipe still, although another training of it has ended since."""
-    with suppress(OSError):  # it is being judged all the same
-        now = time.time_ns()  # finer than the clock by which files are stamped
-        os.utime(folder / MANIFEST, ns=(now, now))
+def damaged_in(root: Path) -> tuple[str, ...]:
+    """The adapters whose manifest cannot be read, with the reason: nobody knows of which recipe they are."""
+    found = []
+    for path in _folders(root):
+        try:
+            _json(path / MANIFEST)
+        except InputError as problem:
+            found.append(problem.message)
+    return tuple(found)
+
+
+def _folders(root: Path) -> list[Path]:
+    folder = root / ADAPTERS
+    every = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in every if path.is_dir() and not path.name.startswith(".")]
+
+
+def trained_at(folder: Path) -> int:
+    """When an adapter was trained: by its manifest, in nanoseconds."""
+    try:
+        return (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,6 +1,7 @@
 """Who a tournament is about: the adapter that is meant, its model, the champion that it has to beat, and the bar."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from promptforge.errors import InputError, UsageError
 from promptforge.model import Config, Model
 from promptforge.source import did_you_mean
 from promptforge.store import Store
-from promptforge.workbench.adapters import Adapter, check_base, latest_of, read_adapter
+from promptforge.workbench.adapters import Adapter, check_base, damaged_in, latest_of, read_adapter, trained_at
 from promptforge.workbench.champions import Champion, champion_before, champion_of, check_champion
 from promptforge.workbench.contest import Contender, Contest, agents_of, outlook
 from promptforge.workbench.costs import over_limit
@@ -19,6 +20,7 @@ from promptforge.workbench.planning import Plan
 from promptforge.workbench.quarantine import held
 from promptforge.workbench.recipes import load_recipes
 from promptforge.workbench.scope import Revision
+from promptforge.workbench.staleadapters import stale_adapter, stale_words
 from promptforge.workbench.weights import Weights, files_served, find_weights
 
 __all__ = ["Candidate", "Wanted", "candidate", "contenders", "outlooks", "too_much", "trained"]
@@ -52,6 +54,17 @@ class Candidate:
     reigns: bool
     """Whether it is the champion already, and only judged once more."""
     bar: Bar
+    seeds: int = 1
+    """How often its recipe is trained where it is near."""
+    stale: str = ""
+    """Why it is stale: what it rests on is no longer so. It may be judged all the same."""
+    damaged: tuple[str, ...] = ()
+    """Adapters that cannot be read, and why."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said before anything is asked."""
+        return (*self.damaged, *([f"{self.adapter.folder.name} is stale: {self.stale}"] if self.stale else []))
 
 
 def candidate(root: Path, revision: Revision, wanted: Wanted, store: Store, environ: Mapping[str, str]) -> Candidate:
@@ -83,7 +96,17 @@ def candidate(root: Path, revision: Revision, wanted: Wanted, store: Store, envi
         limits=wanted.limits,
         command=wanted.command,
     )
-    return Candidate(contest=contest, adapter=adapter, champion=champion, reigns=reigns, bar=_bar(config))
+    recipe = load_recipes(revision.build).recipes.get(adapter.recipe)
+    return Candidate(
+        contest=contest,
+        adapter=adapter,
+        champion=champion,
+        reigns=reigns,
+        bar=_bar(config),
+        seeds=recipe.seeds if recipe else 1,
+        stale=stale_words(stale_adapter(root, adapter.folder, revision.build, environ)),
+        damaged=damaged_in(root),
+    )
 
 
 def _folder(root: Path, what: str, revision: Revision) -> Path:
@@ -93,15 +116,27 @@ def _folder(root: Path, what: str, revision: Revision) -> Path:
             return folder.resolve()
     recipes = load_recipes(revision.build).recipes
     if what in recipes:
-        if found := latest_of(root, what):
-            return found
-        raise InputError(f"the recipe '{what}' has no adapter yet", hint=f"train one: promptforge train {what}")
+        return _latest(root, what)
     name = Path(what).name
     for one in reversed(held(root)):
-        if one.name.rpartition("-")[0] == name and (one.folder / "adapter").is_dir():
-            return one.folder / "adapter"
+        if one.name.rpartition("-")[0] == name and one.adapter.is_dir():
+            return one.adapter
     hint = did_you_mean(what, recipes) or "name a folder of build/adapters, or a recipe of training/"
     raise InputError(f"there is no adapter and no recipe '{what}'", hint=hint)
+
+
+def _latest(root: Path, recipe: str) -> Path:
+    """A recipe's latest adapter, also where it was put away: a command that was killed then ends its work."""
+    found = [folder] if (folder := latest_of(root, recipe)) else []
+    for one in held(root):
+        with suppress(InputError):
+            if not one.beside and one.adapter.is_dir() and read_adapter(one.adapter).recipe == recipe:
+                found.append(one.adapter)
+    if found:
+        return max(found, key=trained_at)
+    damaged = "".join(f"; {text}" for text in damaged_in(root))
+    hint = f"train one: promptforge train {recipe}"
+    raise InputError(f"the recipe '{recipe}' has no adapter yet{damaged}", hint=hint)
 
 
 def _model(config: Config, name: str, adapter: Adapter) -> Model:
@@ -154,6 +189,7 @@ def trained(adapter: Adapter, number: int = 1) -> Contender:
         adapter=adapter.folder,
         digest=adapter.digest,
         variant=adapter.variant,
+        seed=adapter.seed,
     )
 
 

@@ -117,15 +117,15 @@ def rollback(
     """Go back to the champion before, or to one of the history; None: to the model as it is. Raises InputError."""
     rows = store.crownings()
     stack = _stack(rows, model, category)
-    if not stack:
-        known = {row.model for row in rows}
-        hint = did_you_mean(model, known) if known else "one is made by: promptforge promote"
-        raise InputError(f"'{model}' has no champion to go back from", hint=hint)
+    now = stack[-1].number if stack else 0
+    earlier = [row for row in _promotions(rows, model, category) if row.number != now]
+    if not stack and (to is None or not earlier):
+        raise InputError(f"'{model}' has no champion to go back from", hint=_way_on(rows, model, category, earlier))
     target = stack[-2] if len(stack) > 1 else None
     if to is not None:
-        target = next((row for row in stack[:-1] if row.number == to), None)
+        target = next((row for row in earlier if row.number == to), None)
         if target is None:
-            known_numbers = ", ".join(str(row.number) for row in stack[:-1]) or "none"
+            known_numbers = ", ".join(str(row.number) for row in earlier) or "none"
             hint = f"it had before: {known_numbers}; see promptforge champion history {model}"
             raise InputError(f"number {to} is no earlier champion of '{model}'", hint=hint)
     body: dict[str, Any] = {"why": why or "by hand"}
@@ -138,6 +138,17 @@ def rollback(
     store.crown(model, "rollback", body, at=at, category=category)
     point(store, root)
     return champion_of(store, root, model, category)
+
+
+def _way_on(rows: Sequence[Crowning], model: str, category: str, earlier: Sequence[Crowning]) -> str:
+    """What to do where there is no champion to go back from."""
+    if earlier:
+        numbers = ", ".join(str(row.number) for row in earlier)
+        return f"it is served untrained; to a champion that it had ({numbers}): --to NUMBER"
+    if places := [row.category or "all" for row in rows if row.model == model and row.category != category]:
+        return f"it has had champions for: {', '.join(dict.fromkeys(places))}; see promptforge champion history {model}"
+    known = {row.model for row in rows}
+    return did_you_mean(model, known) if known else "one is made by: promptforge promote"
 
 
 def point(store: Store, root: Path) -> None:
@@ -172,19 +183,25 @@ def is_kept(root: Path, folder: Path) -> bool:
 
 
 def _stack(rows: Sequence[Crowning], model: str, category: str) -> list[Crowning]:
-    """The champions that are left after every promotion and every way back, the present one last."""
+    """The champions that are left after every promotion and every way back, the present one last.
+
+    Whoever goes back to a champion finds what stood below it on the day of its promotion.
+    """
     stack: list[Crowning] = []
+    then: dict[int, list[Crowning]] = {}
     for row in rows:
         if (row.model, row.category) != (model, category):
             continue
         if row.action == "promote":
             stack.append(row)
-        elif "to" in row.body:
-            while stack and stack[-1].number != row.body["to"]:
-                stack.pop()
+            then[row.number] = [*stack]
         else:
-            stack.clear()
+            stack = [*then.get(row.body.get("to", 0), ())]
     return stack
+
+
+def _promotions(rows: Sequence[Crowning], model: str, category: str) -> list[Crowning]:
+    return [row for row in rows if (row.model, row.category) == (model, category) and row.action == "promote"]
 
 
 def _champion(root: Path, row: Crowning) -> Champion:

@@ -135,10 +135,22 @@ def hold(
     """
     with serve(contest.model, contender.adapter) as server:
         with closing(_planned(contest, contender, server.model, store, environ, sending=True)) as planned:
-            run = bench(planned, store, stop=stop, progress=progress)
+            witnessed = replace(planned, environment={**planned.environment, **_seen_of(server)})
+            run = bench(witnessed, store, stop=stop, progress=progress)
         server.proof()  # it was ours to the end
         (arm,) = run.arms
         return Bout(contender=contender, run=run, arm=arm, pid=server.pid, started=server.started, canary=server.canary)
+
+
+def _seen_of(server: Served) -> Mapping[str, str]:
+    """What a run keeps of the server that answered: its process, and what it said to the canary requests."""
+    said = {f"canary {number}": _said(one) for number, one in enumerate(server.canary, 1)}
+    return {"server": f"process {server.pid}, started {server.started}", **said}
+
+
+def _said(one: CanaryAnswer) -> str:
+    again = "" if one.stable else f"; the second time: {one.again}"
+    return f"{one.question.rpartition(chr(10))[2]} → {one.text}{again}"
 
 
 def witnesses(others: Sequence[Bout], candidates: Sequence[Bout]) -> tuple[Witness, ...]:

@@ -30,6 +30,7 @@ __all__ = ["EXTRAS", "Context", "Examination", "Extra", "Git", "Health", "Key", 
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "hf": ("tokenizers", "exact counts with a model's own tokenizer.json"),
     "watch": ("watchfiles", "build --watch"),
+    "page": ("starlette", "build --watch --open"),
 }
 """Extra to the package that it brings, and what for."""
 

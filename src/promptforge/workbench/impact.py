@@ -16,6 +16,7 @@ from promptforge.workbench.disk import exclusive
 from promptforge.workbench.forge import last_build, output_path
 from promptforge.workbench.formerly import suites_before
 from promptforge.workbench.stale import stale_datasets
+from promptforge.workbench.staleadapters import stale_adapters
 from promptforge.workbench.suites import Suites, load_suites
 from promptforge.workbench.touched import new_errors, touched_cases
 
@@ -59,6 +60,7 @@ def compare_sides(root: Path, before: str | None, after: str | None, *, today: d
         cases=tuple(touched_cases(old.suites, now.suites, diff.facts)),
         breaks=(*diff.breaks, *new_errors(old.suites, now.suites)),
         datasets=tuple(stale_datasets(root, now.build)),
+        adapters=tuple(stale_adapters(root, now.build)),
     )
     return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
 

@@ -1,8 +1,9 @@
 """Rejected adapters: kept for a while with their evidence, then deleted. Every step is one rename.
 
-`.promptforge/quarantine/NAME/` holds `verdict.json`, `verdict.md` and, below `adapter/`, what was rejected. The
-evidence is written first and the adapter then moved in: killed in between, the next promote does it again. What is to
-be deleted first gets a name that says so: whoever comes after a kill deletes the rest.
+`.promptforge/quarantine/NAME/` holds `verdict.json`, `verdict.md` and, below `adapter/`, what was rejected; below
+`others/`, each in the same form, the further trainings that were judged with it. The evidence is written first and the
+adapter then moved in: killed in between, the next promote does it again. What is to be deleted first gets a name that
+says so: whoever comes after a kill deletes the rest.
 """
 
 import datetime
@@ -11,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,28 @@ from typing import Any
 from promptforge.errors import InputError, WriteError
 from promptforge.files import TEMPORARY
 from promptforge.model import Config
-from promptforge.workbench.adapters import ADAPTERS
+from promptforge.workbench.adapters import ADAPTERS, Adapter, read_adapter, unlike
 from promptforge.workbench.champions import is_kept
 from promptforge.workbench.disk import private_folder
 
-__all__ = ["DEFAULT_GRACE", "Held", "grace_of", "held", "is_ours", "quarantine", "release_expired"]
+__all__ = [
+    "DEFAULT_GRACE",
+    "Held",
+    "discard",
+    "grace_of",
+    "held",
+    "is_ours",
+    "place_for",
+    "place_of",
+    "quarantine",
+    "release_expired",
+    "sibling",
+]
 
 DEFAULT_GRACE = "14d"
 _FOLDER = "quarantine"
 _EVIDENCE = "verdict.json"
+_OTHERS = "others"
 _UNITS = {"h": datetime.timedelta(hours=1), "d": datetime.timedelta(days=1), "w": datetime.timedelta(weeks=1)}
 _MONTH = datetime.timedelta(days=30)
 
@@ -40,6 +55,13 @@ class Held:
     rejected: str
     """When, ISO 8601 in UTC."""
     sentence: str
+    beside: str = ""
+    """The digest of the candidate that it was another training of, and judged with: it is no candidate by itself."""
+
+    @property
+    def adapter(self) -> Path:
+        """What was rejected."""
+        return self.folder / "adapter"
 
 
 def grace_of(config: Config) -> datetime.timedelta:
@@ -54,17 +76,29 @@ def is_ours(root: Path, folder: Path) -> bool:
     return folder.resolve() != inside and folder.resolve().is_relative_to(inside) and not folder.is_symlink()
 
 
+def place_of(root: Path, folder: Path) -> Path | None:
+    """Where in quarantine an adapter lies already; None where it does not."""
+    inside = (root / ".promptforge" / _FOLDER).resolve()
+    return inside / folder.resolve().relative_to(inside).parts[0] if folder.resolve().is_relative_to(inside) else None
+
+
+def place_for(root: Path, folder: Path, digest: str) -> Path:
+    """Where an adapter lies in quarantine, or would."""
+    return place_of(root, folder) or private_folder(root) / _FOLDER / f"{folder.name}-{digest[:12]}"
+
+
 def quarantine(
-    root: Path, folder: Path, verdict: Mapping[str, Any], page: str, *, at: str, delete: bool
-) -> Path | None:
-    """Move an adapter away with the reason why; where to, or nothing where it was deleted at once.
+    root: Path, folder: Path, verdict: Mapping[str, Any], page: str, *, at: str, beside: Path | None = None
+) -> Path:
+    """Move an adapter away with the reason why; where to. `beside` is the place of the candidate that it belongs to.
 
     Raises InputError where it is not for us to move, WriteError where it cannot be moved.
     """
     if is_kept(root, folder) or not is_ours(root, folder):
         raise InputError(f"'{folder}' is not in {ADAPTERS}: it is left where it is")
-    name = f"{folder.name}-{str(verdict['digest'])[:12]}"
-    place = private_folder(root) / _FOLDER / name
+    place = place_for(root, folder, str(verdict["digest"]))
+    if beside is not None:  # one deletion takes both
+        place = beside / _OTHERS / place.name
     try:
         place.mkdir(parents=True, exist_ok=True)
         evidence = {**verdict, "rejected": at}
@@ -72,14 +106,32 @@ def quarantine(
         _write(place / "verdict.md", page)
         _delete(place / "adapter")
         _move(folder, place / "adapter")
-        if delete:
-            _delete(place)
-            return None
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
         hint = "mend that, then run the same command again: it goes on from here"
         raise WriteError(f"the rejected adapter cannot be put away in {place}: {reason}", hint=hint) from problem
     return place
+
+
+def discard(place: Path) -> None:
+    """Delete what is in quarantine before its time. Raises WriteError."""
+    try:
+        _delete(place)
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        hint = "it is deleted when its time in quarantine is over, or by hand"
+        raise WriteError(f"the rejected adapter cannot be deleted from {place}: {reason}", hint=hint) from problem
+
+
+def sibling(root: Path, first: Adapter, seed: int) -> Adapter | None:
+    """Another training of the same, with this seed, that was put away; a verdict that is found once more needs it."""
+    folder = root / ".promptforge" / _FOLDER
+    for place in sorted((*folder.glob("[!.]*/adapter"), *folder.glob(f"[!.]*/{_OTHERS}/[!.]*/adapter"))):
+        with suppress(InputError):
+            found = read_adapter(place)
+            if (found.recipe, found.seed) == (first.recipe, seed) and not unlike(first.made_of, found.made_of):
+                return found
+    return None
 
 
 def held(root: Path) -> tuple[Held, ...]:
@@ -91,9 +143,8 @@ def held(root: Path) -> tuple[Held, ...]:
             told = json.loads((path / _EVIDENCE).read_bytes())
             if datetime.datetime.fromisoformat(told["rejected"]).tzinfo is None:
                 continue  # of which zone, nobody knows
-            found.append(
-                Held(folder=path, name=path.name, rejected=told["rejected"], sentence=str(told.get("sentence", "")))
-            )
+            sentence, beside = str(told.get("sentence", "")), str(told.get("beside", ""))
+            found.append(Held(folder=path, name=path.name, rejected=told["rejected"], sentence=sentence, beside=beside))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return tuple(sorted(found, key=lambda one: (one.rejected, one.name)))

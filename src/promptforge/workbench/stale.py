@@ -16,7 +16,16 @@ from promptforge.errors import InputError
 from promptforge.files import digest_of
 from promptforge.workbench.variants import compile_for, prompt_of
 
-__all__ = ["Trained", "stale_dataset", "stale_datasets", "trained_agent", "trained_facts"]
+__all__ = [
+    "Trained",
+    "digests_of",
+    "older_prompts",
+    "partial",
+    "stale_dataset",
+    "stale_datasets",
+    "trained_agent",
+    "trained_facts",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +43,7 @@ class Trained:
 def stale_datasets(root: Path, build: Build) -> Iterator[DatasetChange]:
     """Those of build/datasets that are not what would be made of this build, and those of which that is unknown."""
     found, problems = datasets(root)
-    now = _digests(build) if found else {}
+    now = digests_of(build) if found else {}
     for folder, manifest in found.items():
         change = _stale(root, folder, manifest, build, now)
         if change.rows or change.facts or change.prompts or change.problem:
@@ -45,7 +54,7 @@ def stale_datasets(root: Path, build: Build) -> Iterator[DatasetChange]:
 
 def stale_dataset(root: Path, folder: Path, manifest: Manifest, build: Build) -> DatasetChange:
     """What of one dataset, wherever it lies, is not what would be made of this build."""
-    return _stale(root, folder, manifest, build, _digests(build))
+    return _stale(root, folder, manifest, build, digests_of(build))
 
 
 def trained_facts(root: Path, build: Build, facts: Iterable[str]) -> tuple[Trained, ...]:
@@ -54,12 +63,12 @@ def trained_facts(root: Path, build: Build, facts: Iterable[str]) -> tuple[Train
     if not wanted:
         return ()
     found, problems = datasets(root)
-    now = _digests(build) if found else {}
+    now = digests_of(build) if found else {}
     told = []
     for folder, manifest in found.items():
         name = _name(root, folder)
         try:
-            changed = changed_facts(folder, manifest, now, partial=_partial(build))
+            changed = changed_facts(folder, manifest, now, partial=partial(build))
             rows = {row for some in rows_on(folder, wanted).values() for row in some}
             if rows:
                 told.append(Trained(folder=name, rows=len(rows), stale=not set(wanted).isdisjoint(changed)))
@@ -87,7 +96,7 @@ def _stale(root: Path, folder: Path, manifest: Manifest, build: Build, now: Mapp
     rows: tuple[str, ...] = ()
     prompts, problem = _older_prompts(manifest, build)
     try:
-        facts = changed_facts(folder, manifest, now, partial=_partial(build))
+        facts = changed_facts(folder, manifest, now, partial=partial(build))
         resting = rows_on(folder, facts)
         rows = tuple(dict.fromkeys(row for some in resting.values() for row in some))
     except InputError as unreadable:
@@ -108,26 +117,31 @@ def _older_prompts(manifest: Manifest, build: Build) -> tuple[Mapping[str, int],
         return {}, ""
     if not manifest.trained or not manifest.agents:
         return {}, "it does not say whose prompts it holds: an earlier promptforge wrote it"
-    model = build.project.config.models.get(manifest.trained)
+    older, problem = older_prompts(build, manifest.prompts, manifest.trained, manifest.system)
+    return {agent: rows for agent in older if (rows := manifest.agents.get(agent, 0))}, problem
+
+
+def older_prompts(build: Build, prompts: Mapping[str, str], trained: str, system: str) -> tuple[list[str], str]:
+    """Agents whose prompt is another one than it was (`prompts`: agent to digest), and why it cannot be told."""
+    model = build.project.config.models.get(trained)
     if model is None:
-        return {}, f"its model '{manifest.trained}' is no longer in promptforge.yaml"
-    known = [agent for agent in manifest.prompts if agent in build.project.agents]
-    gone = [] if _partial(build, "agents/") else [agent for agent in manifest.prompts if agent not in known]
-    older = {agent: manifest.agents.get(agent, 0) for agent in gone}
+        return [], f"its model '{trained}' is no longer in promptforge.yaml"
+    known = [agent for agent in prompts if agent in build.project.agents]
+    older = [] if partial(build, "agents/") else [agent for agent in prompts if agent not in known]
     for agent, one in compile_for(build, known, model).items():
         if one.entry is not None and (one.entry.broken or one.entry.carried):
             continue  # what it would be is not known
-        then = manifest.prompts[agent]
-        if one.entry is None or digest_of(prompt_of(one.entry, manifest.system).system) != then:
-            older[agent] = manifest.agents.get(agent, 0)
-    return {agent: rows for agent, rows in older.items() if rows}, ""
+        if one.entry is None or digest_of(prompt_of(one.entry, system).system) != prompts[agent]:
+            older.append(agent)
+    return older, ""
 
 
-def _digests(build: Build) -> Mapping[str, str]:
+def digests_of(build: Build) -> Mapping[str, str]:
+    """What each fact says now, as a digest."""
     return {id_: fact_digest(fact.values) for id_, fact in build.artifact.facts.items()}
 
 
-def _partial(build: Build, folder: str = "knowledge/") -> bool:
+def partial(build: Build, folder: str = "knowledge/") -> bool:
     """Whether a file cannot be read as a whole: then nobody knows what was in it."""
     return any(d.span.file.startswith(folder) and d.code < "PF2" for d in build.errors)
 

@@ -16,6 +16,7 @@ from promptforge.store import Store
 from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.environment import now_utc
 from promptforge.workbench.scope import Asked, Scope
+from promptforge.workbench.weights import weights_digest
 
 __all__ = ["Answering", "open_models", "target_of"]
 
@@ -35,6 +36,8 @@ class Answering:
     said: Mapping[str, str]
     """What each server says of itself."""
     identities: Mapping[str, Mapping[str, str]]
+    weights: Mapping[str, str]
+    """The digest of each model's weights; of one whose weights are not known here none."""
     notes: tuple[str, ...] = ()
     """Of packages that are missing."""
 
@@ -53,10 +56,18 @@ def open_models(
     for name, model in scope.models.items():
         backends[name] = opened.enter_context(closing(open_backend(model, root=root, environ=environ, sending=sending)))
     said = {name: _said(backend, store) for name, backend in backends.items()}
+    digests = {name: weights_digest(model, root=root, environ=environ) for name, model in scope.models.items()}
+    weights = {name: digest for name, digest in digests.items() if digest}
     return Answering(
         backends=backends,
         said=said,
-        identities={name: {**backends[name].identity, "said": digest_of(text)} for name, text in said.items()},
+        identities={
+            # Other weights under the same name are asked anew. Where they are not known, what the server says decides.
+            name: {**backends[name].identity, "said": digest_of(text)}
+            | ({"weights": weights[name]} if name in weights else {})
+            for name, text in said.items()
+        },
+        weights=weights,
         notes=tuple(f"{message}: {hint}" for message, hint in notes),
     )
 

@@ -1,13 +1,13 @@
 """The second half of the page: categories, failures by label, tokens and time, what stands apart, how to reproduce."""
 
 import re
-from ast import literal_eval
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from promptforge.bench.arms import account
 from promptforge.bench.cases import TIERS
 from promptforge.bench.judging import by_order
+from promptforge.bench.record import things_said
 from promptforge.bench.report.data import LABELS, Findings, could_show, reading
 from promptforge.bench.report.figures import count, interval, moment, money, p_value, plural, score, seconds
 from promptforge.bench.report.markup import Markup, tag
@@ -350,11 +350,9 @@ def models_shown(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str,
 
 def _legible(entry: dict[str, Any]) -> dict[str, Any]:
     """With what the server said of itself as names and values: a run keeps it as one text."""
-    try:
-        said = dict(literal_eval(entry.get("says") or "[]"))
-    except (ValueError, TypeError, SyntaxError):
-        return entry
-    return {**entry, "says": said} if "says" in entry else entry
+    text = entry.get("says", "")
+    said = things_said(text)
+    return {**entry, "says": said} if "says" in entry and (said or not text) else entry
 
 
 def _without_secrets(entry: Mapping[str, Any]) -> dict[str, Any]:
