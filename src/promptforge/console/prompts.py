@@ -9,7 +9,6 @@ from promptforge.diff import AgentChange, CaseChange, DatasetChange, Diff, Examp
 from promptforge.estimate import MARGIN
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
-from promptforge.workbench.staleadapters import stale_words
 
 __all__ = ["build_json", "build_text", "datasets_lines", "diff_json", "diff_markdown", "diff_text", "one_line"]
 
@@ -249,9 +248,16 @@ def _case_line(case: CaseChange) -> str:
 def datasets_lines(diff: Diff, paint: Painter) -> list[str]:
     """The datasets and adapters that are stale, whether or not anything else differs."""
     lines = [paint("datasets", "bold"), *(f"  {_dataset_line(one)}" for one in diff.datasets)] if diff.datasets else []
-    if diff.adapters:
-        lines += [paint("adapters", "bold"), *(f"  {one.folder}: {stale_words(one)}" for one in diff.adapters)]
-    return lines
+    adapters = _adapter_lines(diff)
+    return [*lines, *([paint("adapters", "bold"), *adapters] if adapters else [])]
+
+
+def _adapter_lines(diff: Diff) -> list[str]:
+    if not diff.adapters:
+        return []
+    from promptforge.workbench.staleadapters import stale_words  # it knows the history, which a build need not load
+
+    return [f"  {one.folder}: {stale_words(one)}" for one in diff.adapters]
 
 
 def _dataset_line(one: DatasetChange) -> str:
@@ -380,7 +386,7 @@ def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
 
 def _datasets_markdown(diff: Diff) -> list[str]:
     lines = ["", "Datasets:", "", *(f"- {_md(_dataset_line(one))}" for one in diff.datasets)] if diff.datasets else []
-    adapters = [f"- {_md(f'{one.folder}: {stale_words(one)}')}" for one in diff.adapters]
+    adapters = [f"- {_md(line.strip())}" for line in _adapter_lines(diff)]
     return [*lines, *(["", "Adapters:", "", *adapters] if adapters else [])]
 
 
