@@ -62,7 +62,7 @@ def test_half_an_answer_is_none(tables):
 
 def test_an_invented_value_must_stay_too(tables):
     """No fact has it, and the row is about it."""
-    row = Row(**{**{f: getattr(ROW, f) for f in Row.__dataclass_fields__}, "facts": (), "messages": (("user", "Who is Copper Lantern?"), ("assistant", "I don't know."))})  # fmt: skip
+    row = ROW._replace(facts=(), messages=(("user", "Who is Copper Lantern?"), ("assistant", "I don't know.")))
     assert checked(row, Answer(text="Which one is called so?"), tables, ["Copper Lantern"]) == ("", "lost")
 
 

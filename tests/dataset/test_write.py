@@ -307,6 +307,14 @@ def test_no_row_is_longer_than_the_limit(spec: str, text: list[str]):
     assert longest.exactly(one) <= most + 8
 
 
+@given(text=st.text(st.sampled_from("ab 1.\n\t é—"), min_size=1))
+@tries(200)
+def test_words_are_looked_up_as_they_would_be_counted(text: str):
+    """A word that is remembered costs what its pieces cost, wherever a text has one space or several."""
+    longest = Longest(load_tokenizer("tiktoken:o200k_base", root=Path.cwd()))
+    assert longest._in_words(text) == longest._in_pieces(text)
+
+
 def test_many_prompts_are_not_all_remembered():
     """Replay rows may each have their own: the longest is found all the same."""
     tokenizer = load_tokenizer("tiktoken:o200k_base", root=Path.cwd())

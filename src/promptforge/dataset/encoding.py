@@ -12,7 +12,7 @@ from json.encoder import encode_basestring
 from promptforge.dataset.rows import Row
 from promptforge.errors import InputError
 
-__all__ = ["Encoder", "about", "check_row", "encoded", "trained_turns", "word"]
+__all__ = ["Encoder", "about", "check_row", "encoded", "rests", "trained_turns", "word"]
 
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 _KEPT = 256
@@ -28,7 +28,7 @@ def encoded(text: str) -> bytes:
 
 
 word = lru_cache(maxsize=1024)(encoded)
-"""`encoded`, remembered, for the few words that every row has one of."""
+"""`encoded`, remembered: for the few words that every row has one of, and for its facts, each written several times."""
 
 
 class Encoder:
@@ -67,6 +67,13 @@ def about(row: Row, turn: int = 0) -> bytes:
     )
 
 
+def rests(row: Row) -> bytes:
+    """The facts that the row rests on and what its answer prints of them, as members that follow others."""
+    facts = b",".join(map(word, row.facts))
+    asked = b",".join([b"[%b,%b]" % (word(fact), word(column)) for fact, column in row.asked])
+    return b',"facts":[%b],"asked":[%b]' % (facts, asked)
+
+
 def trained_turns(row: Row) -> Sequence[int]:
     """Where in its messages the answers stand: each is to be learnt."""
     return [at for at, (role, _) in enumerate(row.messages) if role == "assistant"]
@@ -79,7 +86,7 @@ def check_row(row: Row) -> None:
     wrong = ""
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
         wrong = "its turns are not user and assistant, one after the other, the assistant last"
-    elif not all(text.strip() for _, text in row.messages):
+    elif any(not text or text.isspace() for _, text in row.messages):
         wrong = "one of its messages is empty"
     if wrong:
         place = f"{row.file}:{row.line}: " if row.file else ""

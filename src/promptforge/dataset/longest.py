@@ -7,6 +7,7 @@ number counts one token a digit). That little is far less than what a limit is r
 """
 
 import re
+from functools import lru_cache
 
 from promptforge.dataset.rows import Row
 from promptforge.tokens import Tokenizer
@@ -15,7 +16,8 @@ __all__ = ["Longest", "limit_for"]
 
 _PROMPTS_KEPT = 256
 _SHAPES_KEPT = 1024
-_PIECES_KEPT = 1 << 16
+_KEPT = 1 << 16
+"""Pieces, and words, that are remembered."""
 _PIECE = re.compile(r"\s*(?:[0-9]+|[^\s0-9]+)|\s+")
 _SLACK_TOKENS = 16
 """What a template may add to one row and did not to the one that it was measured on."""
@@ -27,9 +29,10 @@ class Longest:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._most = self._in_pieces if tokenizer.name != "estimate" else tokenizer.count  # by itself it is as fast
+        self._most = self._in_words if tokenizer.name != "estimate" else tokenizer.count  # adds up bytes, not pieces
+        self._word = lru_cache(_KEPT)(lambda word: self._in_pieces(f" {word}"))
+        self._piece = lru_cache(_KEPT)(self._count_piece)
         self._prompts: dict[str, int] = {}
-        self._pieces: dict[str, int] = {}
         self._added: dict[tuple[str, ...], int] = {}
         self.tokens = 0
         """No row has more."""
@@ -60,19 +63,18 @@ class Longest:
             known = self._prompts[text] = self._tokenizer.count(text)
         return known
 
-    def _in_pieces(self, text: str) -> int:
-        tokens, known = 0, self._pieces.get
-        for piece in _PIECE.findall(text):
-            tokens += known(piece) or self._piece(piece)
-        return tokens
+    def _in_words(self, text: str) -> int:
+        """Words with one space between them are looked up, as most texts have only a few new ones."""
+        words = text.split()
+        if not words or text != " ".join(words):
+            return self._in_pieces(text)
+        return self._in_pieces(words[0]) + sum(map(self._word, words[1:]))
 
-    def _piece(self, piece: str) -> int:
-        if piece[-1] in "0123456789":
-            return len(piece)
-        if len(self._pieces) >= _PIECES_KEPT:
-            self._pieces.clear()
-        known = self._pieces[piece] = self._tokenizer.count(piece)
-        return known
+    def _in_pieces(self, text: str) -> int:
+        return sum(map(self._piece, _PIECE.findall(text)))
+
+    def _count_piece(self, piece: str) -> int:
+        return len(piece) if piece[-1] in "0123456789" else self._tokenizer.count(piece)
 
     def _measure(self, row: Row, roles: tuple[str, ...]) -> int:
         """What the template adds to such a row."""

@@ -57,7 +57,7 @@ class Maker:
         names = self._names(seed) if seed.names is None else seed.names
         agent = seed.learner.as_text
         question, answer = self._wording.fill((ask, reply), names, seed.fact, agent)
-        given = tuple(self._given(seed, ask, reply))
+        given = self._given(seed, ask, reply)
         if isinstance(question, str) and isinstance(answer, str):
             if ask.file == BUILTIN:  # a project's own wording is taken as it is
                 question, answer = _begun(question, ask), _ended(_begun(answer, reply), reply)
@@ -140,12 +140,12 @@ class Maker:
 
     # --- what it rests on
 
-    def _given(self, seed: Seed, ask: Text, reply: Text) -> Iterator[Fact]:
+    def _given(self, seed: Seed, ask: Text, reply: Text) -> Sequence[Fact]:
         """The facts that a row rests on by what it is."""
-        if seed.fact is not None and (seed.direction != "unknown" or uses_fact(ask) or uses_fact(reply)):
-            yield seed.fact
-        if seed.other is not None:
-            yield seed.other
+        fact, other = seed.fact, seed.other
+        if seed.direction == "unknown" and not (uses_fact(ask) or uses_fact(reply)):
+            fact = None
+        return [one for one in (fact, other) if one is not None]
 
     def _printed(self, seed: Seed, given: Sequence[Fact], answer: str) -> Iterator[Printed]:
         """The values of these facts that stand in the answer."""

@@ -8,8 +8,8 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
+from promptforge.dataset.keys import Keys
 from promptforge.dataset.making import Maker, Worded
 from promptforge.dataset.replayed import Look, Places
 from promptforge.dataset.rows import Kind, Recipe
@@ -118,21 +118,16 @@ class TooFewError(InputError):
 
 def looking(recipe: Recipe, cases: WrittenCases, barred: Callable[[Iterable[str]], bool]) -> Look:
     """What looks at a row of the user's own, once: whether it may be taken, and what it says."""
-    start = str(recipe.seed).encode()
+    keys = Keys(str(recipe.seed).encode())
 
     def look(messages: Sequence[tuple[str, str]]) -> tuple[int, str, str]:
         user = messages[-2][1]  # turns alternate, and the last is the assistant's
         if barred(text for _, text in messages):
             return 0, "clearance", ""
         case = cases.alike(user, ())
-        return _key(f"{user}\0{messages[-1][1]}", start), "alike" if case else "", case
+        return keys.of_text(f"{user}\0{messages[-1][1]}"), "alike" if case else "", case
 
     return look
-
-
-def _key(text: str, start: bytes) -> int:
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=start[:64]).digest()
-    return int.from_bytes(digest)
 
 
 def mix(recipe: Recipe, stock: Stock) -> Mixed:
@@ -198,7 +193,7 @@ class _Taker:
         self.taken = Mixed(total=total, ties=Ties(small=small, most=total // 2))
         self.cap = max(1, int(total * recipe.max_share_per_fact + 1e-9))
         self.seen: set[int] = set()
-        self.start = str(recipe.seed).encode()
+        self.keys = Keys(str(recipe.seed).encode())
 
     def take(self) -> Mixed:
         """All that can be taken."""
@@ -247,17 +242,14 @@ class _Taker:
 
     def _wordings(self, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
         """(seed, wording): every seed once, in a seeded order, then each once more in other words, and so on."""
-        keys = {number: self._key(self.stock.seeds[number].identity) for number in numbers}
-        order = sorted(numbers, key=keys.__getitem__)
+        seeds = [(number, self.stock.seeds[number]) for number in numbers]
+        order = sorted((self.keys.of_text(seed.identity), number, seed.pair.ways) for number, seed in seeds)
         turn = 0
         while order:
-            for number in order:
-                yield number, (keys[number] + turn) % self.stock.seeds[number].pair.ways
+            for key, number, ways in order:
+                yield number, (key + turn) % ways
             turn += 1
-            order = [number for number in order if turn < self.stock.seeds[number].pair.ways]
-
-    def _key(self, text: str) -> int:
-        return _key(text, self.start)
+            order = [one for one in order if turn < one[2]]
 
     def _fill(self, kind: Kind, category: str, wordings: Iterator[tuple[int, int]], wanted: int) -> int:
         got = 0
@@ -314,7 +306,7 @@ class _Taker:
         return self._text_reason(made.question, made.answer, made.facts)
 
     def _text_reason(self, question: str, answer: str, facts: Sequence[str]) -> str:
-        key = self._key(f"{question}\0{answer}")
+        key = self.keys.of_text(f"{question}\0{answer}")
         if key in self.seen:
             return "twice"
         if case := self.stock.cases.alike(question, facts):

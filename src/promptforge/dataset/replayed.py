@@ -13,6 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from promptforge.dataset.keys import Keys
 from promptforge.dataset.rows import Row
 from promptforge.errors import InputError
 
@@ -43,8 +44,8 @@ class Places:
     """Where sampled rows stand, in the order of their keys."""
 
     files: Sequence[str]
-    start: bytes = b""
-    """What the keys are made with."""
+    keyed: Keys = field(default_factory=lambda: Keys(b""))
+    """What makes the keys."""
     keys: "array[int]" = field(default_factory=lambda: array("Q"))
     file: "array[int]" = field(default_factory=lambda: array("H"))
     offset: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -61,7 +62,7 @@ class Places:
 
     def key_of(self, content: bytes) -> int:
         """The key of a line: by it the sample is drawn, and a line is known again."""
-        return int.from_bytes(blake2b(content.strip(), digest_size=8, key=self.start).digest())
+        return self.keyed.of(content.strip())
 
     def number(self, category: str) -> int:
         """The number of a category. A file with one a row would make as many strata: the rest is called general."""
@@ -88,7 +89,7 @@ class Places:
         seen: set[int] = set()
         order: list[int] = []
         same = 0
-        for at in sorted(range(len(self)), key=lambda at: (self.keys[at], self.file[at], self.line[at])):
+        for at in sorted(range(len(self)), key=self.keys.__getitem__):  # of the same key those that were read first
             if self.says[at] in seen:
                 same += 1
             elif len(order) < most:
@@ -122,7 +123,7 @@ Look = Callable[[Sequence[tuple[str, str]]], tuple[int, str, str]]
 
 def sample(root: Path, files: Sequence[str], wanted: int, *, seed: int, look: Look | None = None) -> Replay:
     """The places of at most `wanted` rows, each as likely as any other; the same seed and files give the same."""
-    places = Places(files, blake2b(str(seed).encode(), digest_size=8).digest())
+    places = Places(files, Keys(blake2b(str(seed).encode(), digest_size=8).digest()))
     broken: list[Broken] = []
     left_out: Counter[str] = Counter()
     given_away: Counter[str] = Counter()
@@ -219,7 +220,7 @@ def _why_no_json(problem: ValueError | RecursionError) -> str:
     return f"{said}, at column {problem.colno:,}"
 
 
-def _messages(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _messages(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "messages" in data:
         if not isinstance(data["messages"], list) or not data["messages"]:
             raise ValueError("'messages' is no list of messages")
@@ -236,7 +237,7 @@ def _messages(data: Mapping[str, Any]) -> list[tuple[str, str]]:
             raise ValueError(f"message {number} has the role {role!r}; known: {', '.join(_ROLES)}")
         if not isinstance(content, str) or not content or content.isspace():
             raise ValueError(f"message {number} ({role}) has no text")
-    return [(message["role"], message["content"]) for message in made]
+        yield role, content
 
 
 def _check_characters(messages: Sequence[tuple[str, str]]) -> None:
@@ -285,14 +286,14 @@ class Reader:
                 self._open[number] = (self._root / file).open("rb", buffering=0)
             handle = self._open[number]
             handle.seek(places.offset[at])
-            content = handle.read(places.size[at])
+            content = handle.read(places.size[at]).strip()
         except OSError as problem:
             content = (problem.strerror or str(problem)).encode()
         if places.key_of(content) != places.keys[at]:
             raise InputError(f"{file}:{line}: the file was changed while its rows were made", hint="make them again")
         messages, _ = parse_row(content)
         return Row(
-            id=f"replay-{blake2b(content.strip(), digest_size=8).hexdigest()}",
+            id=f"replay-{blake2b(content, digest_size=8).hexdigest()}",
             kind="replay",
             category=self._categories[places.category[at]],
             agent="",

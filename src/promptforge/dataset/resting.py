@@ -12,7 +12,7 @@ from promptforge.dataset.swap import aside
 from promptforge.errors import InputError
 from promptforge.files import digest_of
 
-__all__ = ["changed_facts", "fact_digest", "rows_on"]
+__all__ = ["changed_facts", "fact_digest", "facts_then", "rows_on"]
 
 _FACT = re.compile(rb'"((?:[^"\\]|\\.)*)":(\[.*\]),?\n?')
 _HINT = "build the dataset again"
@@ -60,9 +60,16 @@ def changed_facts(folder: Path, manifest: Manifest, now: Mapping[str, str], *, p
     for name in (FACTS, KNOWLEDGE):
         if name in manifest.files:
             _as_written(place / name, manifest.files[name].bytes)
+    then = facts_then(folder)
+    return [fact for fact, digest in then.items() if now.get(fact, digest if partial else "") != digest]
+
+
+def facts_then(folder: Path) -> Mapping[str, str]:
+    """What the facts that rows rest on said when they were made: fact to digest. Raises InputError."""
+    place = _place(folder)
     try:
-        then: Mapping[str, str] = json.loads((place / KNOWLEDGE).read_bytes())
-        return [fact for fact, digest in then.items() if now.get(fact, digest if partial else "") != digest]
+        told: Any = json.loads((place / KNOWLEDGE).read_bytes())
+        return {str(fact): str(digest) for fact, digest in told.items()}
     except FileNotFoundError as problem:
         message = f"{place} does not say what its facts were: an earlier promptforge wrote it"
         raise InputError(message, hint=_HINT) from problem

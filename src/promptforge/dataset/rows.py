@@ -19,9 +19,8 @@ Format = Literal["mlx", "trl", "axolotl", "llamafactory", "openai"]
 FORMATS: tuple[Format, ...] = ("mlx", "trl", "axolotl", "llamafactory", "openai")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One training conversation, and where it comes from."""
+class Row(NamedTuple):
+    """One training conversation, and where it comes from. A tuple rather than a dataclass: a million are made."""
 
     id: str
     """Made of its kind, agent, facts, column and phrasing: the same row has the same id in every build."""

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from promptforge import __version__
 from promptforge.dataset.card import card
 from promptforge.dataset.configs import Plan, Settings, settings_of
-from promptforge.dataset.encoding import Encoder, check_row, encoded, word
+from promptforge.dataset.encoding import Encoder, check_row, encoded, rests, word
 from promptforge.dataset.formats import LAYOUTS
 from promptforge.dataset.longest import Longest, limit_for
 from promptforge.dataset.manifest import (
@@ -305,8 +305,6 @@ def _origin(split: Split, row: Row, line: int, lines: int) -> bytes:
     """A line of rows.jsonl: where a row stands, what it is, what it rests on and where it comes from."""
     words = (row.kind, row.category, row.agent, row.file, row.phrasing)
     kind, category, agent, file, phrasing = map(word, words)
-    facts = b",".join(map(encoded, row.facts))
-    asked = b",".join([b"[%b,%b]" % (encoded(fact), word(column)) for fact, column in row.asked])
     start = b'{"id":%b,"split":"%b","line":%d,"lines":%d' % (encoded(row.id), split.encode(), line, lines)
-    what = b',"kind":%b,"category":%b,"agent":%b,"facts":[%b],"asked":[%b]' % (kind, category, agent, facts, asked)
+    what = b',"kind":%b,"category":%b,"agent":%b%b' % (kind, category, agent, rests(row))
     return start + what + b',"file":%b,"at":%d,"phrasing":%b}\n' % (file, row.line, phrasing)

@@ -51,6 +51,8 @@ class WrittenCases:
         if not self._ids or (facts and not self._without_facts and self._named.isdisjoint(facts)):
             return ""
         runs = trigrams(question)
+        if self._with.keys().isdisjoint(runs):
+            return ""
         shared: dict[int, int] = {}
         for run in self._with.keys() & runs:
             for number in self._with[run]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from promptforge.dataset.configs import Plan, Settings, batch_size, decimal, with_also
-from promptforge.dataset.encoding import Encoder, about, encoded, trained_turns, word
+from promptforge.dataset.encoding import Encoder, about, rests, trained_turns
 from promptforge.dataset.rows import Row
 from promptforge.emit import emit
 
@@ -20,12 +20,11 @@ START = "mlx_lm.lora --config {config}/mlx.yaml"
 def lines(row: Row, encoder: Encoder, settings: Settings) -> Iterator[bytes]:
     """The row, once for each answer to learn; facts and columns ride along, as the loader reads only `messages`."""
     messages = encoder.messages(row)
-    facts = b"[%b]" % b",".join(map(encoded, row.facts))
-    asked = b"[%b]" % b",".join(b"[%b,%b]" % (encoded(fact), word(column)) for fact, column in row.asked)
+    rest = rests(row)
     turns = trained_turns(row) if settings.mask_prompt else [len(messages) - 1]
     for number, end in enumerate(turns, 1):
-        known = (b",".join(messages[: end + 1]), about(row, number if len(turns) > 1 else 0), facts, asked)
-        yield b'{"messages":[%b]%b,"facts":%b,"asked":%b}' % known
+        known = (b",".join(messages[: end + 1]), about(row, number if len(turns) > 1 else 0), rest)
+        yield b'{"messages":[%b]%b%b}' % known
 
 
 def configs(plan: Plan) -> Mapping[str, str]:
