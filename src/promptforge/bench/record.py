@@ -1,23 +1,31 @@
 """A run as plain data, and back: how the history keeps it."""
 
 from ast import literal_eval
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from promptforge.backends.base import Answer, ToolCall, Usage
 from promptforge.bench.results import Arm, CaseRecord, Held, Judgement, Reply, Run, Score
 
-__all__ = ["plain_run", "read_run", "things_said"]
+__all__ = ["plain_reply", "plain_run", "read_run", "things_said"]
 
 RECORD_VERSION = 1
 
 
-def plain_run(run: Run) -> dict[str, Any]:
-    """A run as JSON holds it. What has its default value is left out; a reply names its arm by number."""
+def plain_run(run: Run, *, plain: Callable[[Reply], dict[str, Any]] | None = None) -> dict[str, Any]:
+    """A run as JSON holds it. What has its default value is left out; a reply names its arm by number.
+
+    `plain` gives what `plain_reply` made of a reply, where that was done before.
+    """
     arms = {arm: number for number, arm in enumerate(run.arms)}
-    replies = [{**_plain(reply, without=("arm",)), "arm": arms[reply.arm]} for reply in run.replies]
+    replies = [{**(plain or plain_reply)(reply), "arm": arms[reply.arm]} for reply in run.replies]
     return {"record": RECORD_VERSION, **_plain(run, without=("replies",)), "replies": replies}
+
+
+def plain_reply(reply: Reply) -> dict[str, Any]:
+    """A reply as JSON holds it, but for its arm."""
+    return _plain(reply, without=("arm",))
 
 
 _known: dict[type, Sequence[tuple[str, Any]]] = {}

@@ -3,7 +3,7 @@
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,8 +13,8 @@ from promptforge.backends.base import Answer
 from promptforge.backends.keys import plain_url
 from promptforge.bench.keeping import Outcome
 from promptforge.bench.plan import Job
-from promptforge.bench.record import plain_run
-from promptforge.bench.results import Reply, Run, Score
+from promptforge.bench.record import plain_reply, plain_run
+from promptforge.bench.results import Arm, Reply, Run, Score
 from promptforge.bench.run import Progress, execute
 from promptforge.bench.score import score
 from promptforge.errors import InputError
@@ -44,7 +44,7 @@ def bench(
     """
     started, progress = now(), progress or Progress()
     run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
-    scores = _Scores(plan)
+    replies = _Replies(plan)
     # What is killed is in the list of runs, and can be read; its cases would only make the start slower.
     blank = _run(plan, run_id, started, stopped=_KILLED)
     store.put_run(head_of(blank, plan.case_count), plain_run(blank))
@@ -65,19 +65,19 @@ def bench(
         now=now,
         stop=stop,
         progress=progress,
-        arrived=scores.of,
+        arrived=replies.of,
         meanwhile=ready,
     )
     run = _run(plan, run_id, started, stopped=stopped)
-    replies = tuple(_replies(plan, outcomes, scores))
-    run = replace(run, finished="" if stopped else now(), cases=plan.records, replies=replies)
+    made = tuple(replies.of(job, outcomes[job.identity]) for job in plan.jobs)
+    run = replace(run, finished="" if stopped else now(), cases=plan.records, replies=made)
     if plan.judge is not None:
         from promptforge.workbench.judging import judged_by_rubric
 
         run = judged_by_rubric(
             plan.judge, run, plan.jobs, store, limits=plan.asked.limits, now=now, stop=stop, progress=progress
         )
-    store.put_run(head_of(run), plain_run(run))
+    store.put_run(head_of(run), plain_run(run, plain=replies.plain))
     return run
 
 
@@ -112,10 +112,31 @@ def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:
     )
 
 
-def _replies(plan: Plan, outcomes: Mapping[str, Outcome], scores: "_Scores") -> Iterable[Reply]:
-    for job in plan.jobs:
-        outcome, result = scores.of(job, outcomes[job.identity])
-        yield Reply(
+class _Replies:
+    """The replies of a run: most are scored, and made ready to be kept, while other answers are waited for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._scoring = plan.scoring
+        self._made: dict[tuple[Arm, str, str, str, int], tuple[Outcome, Reply]] = {}
+        self._plain: dict[int, dict[str, Any]] = {}
+        """By the identity of the object, which `_made` keeps alive."""
+
+    def of(self, job: Job, outcome: Outcome) -> Reply:
+        """What came of a job, with its score where there is an answer."""
+        key = (job.arm, job.case.id, job.agent, job.identity, job.repeat)
+        if key not in self._made or self._made[key][0] is not outcome:
+            reply = self._reply(job, outcome)
+            self._made[key] = outcome, reply
+            self._plain[id(reply)] = plain_reply(reply)
+        return self._made[key][1]
+
+    def plain(self, reply: Reply) -> dict[str, Any]:
+        """A reply as it is kept."""
+        return self._plain.get(id(reply)) or plain_reply(reply)
+
+    def _reply(self, job: Job, outcome: Outcome) -> Reply:
+        outcome, result = (outcome, None) if outcome.answer is None else self._scored(job, outcome, outcome.answer)
+        return Reply(
             arm=job.arm,
             case=job.case.id,
             agent=job.agent,
@@ -129,23 +150,6 @@ def _replies(plan: Plan, outcomes: Mapping[str, Outcome], scores: "_Scores") -> 
             inherited=outcome.inherited,
             cost_usd=outcome.cost_usd,
         )
-
-
-class _Scores:
-    """The scores of a run: most are made while other answers are waited for."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._scoring = plan.scoring
-        self._made: dict[tuple[str, str, str], tuple[Outcome, Score | None]] = {}
-
-    def of(self, job: Job, outcome: Outcome) -> tuple[Outcome, Score | None]:
-        """What came of a job, and its score where there is an answer."""
-        if outcome.answer is None:
-            return outcome, None
-        key = (job.identity, job.case.id, job.arm.revision)
-        if key not in self._made:
-            self._made[key] = self._scored(job, outcome, outcome.answer)
-        return self._made[key]
 
     def _scored(self, job: Job, outcome: Outcome, answer: Answer) -> tuple[Outcome, Score | None]:
         """None, and a failure, where a pattern of the suite does not come to an end on the answer."""
