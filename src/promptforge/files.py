@@ -15,6 +15,7 @@ from promptforge.errors import InputError
 __all__ = [
     "CONFIG",
     "DEFAULT_FILE_MB",
+    "INPUT_FOLDERS",
     "TEMPORARY",
     "YAML",
     "Problem",
@@ -32,6 +33,8 @@ CONFIG = "promptforge.yaml"
 TEMPORARY = ".pf-tmp"
 """How the name of a file ends that is not yet in its place; one of a killed process is swept away."""
 DEFAULT_FILE_MB = 16
+INPUT_FOLDERS = ("agents", "fewshot", "knowledge", "suites", "training")
+"""Where input files lie, besides promptforge.yaml."""
 YAML = (".yaml", ".yml")
 
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -432,6 +433,20 @@ def test_a_place_that_cannot_be_written_is_exit_code_2(pf, house):
     assert not (house / "promptforge.lock").exists()
 
 
+def test_an_output_far_outside_is_a_slip(pf, house, tmp_path):
+    """One folder outside the project is made; where that one would have none either, or be at the root, it is said."""
+    outcome = pf("build", "--output", str(tmp_path / "made" / "prompts.yaml"))
+    assert outcome.code == 0
+    assert (tmp_path / "made" / "prompts.yaml").exists()
+    for far in (tmp_path / "a" / "b" / "prompts.yaml", Path(tmp_path.anchor) / "nowhere-at-all" / "prompts.yaml"):
+        outcome = pf("build", "--output", str(far))
+        assert (outcome.code, outcome.out) == (2, "")
+        assert f"error: there is no folder '{far.parent}' for the output '{far}'\n" in outcome.err
+        assert f"hint: make it, if that is the place: mkdir -p {far.parent}\n" in outcome.err
+    assert not (tmp_path / "a").exists()
+    assert pf("build", "--output", "deep/in/the/house/prompts.yaml").code == 0
+
+
 # --- --watch --------------------------------------------------------------------------------------------------------
 
 
@@ -451,11 +466,15 @@ def test_watch_without_watchfiles_says_how_to_install_it(pf, monkeypatch):
     assert outcome.err == "error: build --watch needs the extra 'watch'\n  hint: pip install 'watchfiles>=0.21'\n"
 
 
-CHANGED = "\nchanged: 1 fact, 1 prompt: windu ±0 -> "
+CHANGED = r"\n  windu  135  of 1,000  ±0\nchanged: 1 fact, 1 of 2 prompts, ~[\d,]+ tokens in all -> "
+HEAD = r"(?m)^\d\d:\d\d:\d\d  knowledge/house\.yaml$"
 
 
 def test_watch_builds_on_save_and_keeps_the_last_good_build(house, environ, tmp_path):
-    """Each save is built; a broken file leaves the build alone; mended, it is built again; Ctrl-C ends it with 130."""
+    """Each save is built; a broken file leaves the build alone; mended, it says so; Ctrl-C ends it with 130.
+
+    The first build shows all agents, a save the time, its files, and the agents whose prompt it changed.
+    """
     out, err = tmp_path / "out", tmp_path / "err"
     command = [sys.executable, "-m", "promptforge", "build", "--watch"]
     with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -469,12 +488,16 @@ def test_watch_builds_on_save_and_keeps_the_last_good_build(house, environ, tmp_
         saved(house, lambda: "port 445" not in prompts(house) and "1537" in prompts(house), watching,
               ("port: 99999", "port: 445"), ("port: 1437", "port: 1537"))  # fmt: skip
         # The files are there before the report is printed.
-        until(lambda: out.read_text(encoding="utf-8").count(CHANGED) == 2, watching)
+        until(lambda: len(re.findall(CHANGED, out.read_text(encoding="utf-8"))) == 2, watching)
     finally:
         watching.send_signal(signal.SIGINT)
         code = watching.wait()
     assert code == 130
-    assert err.read_text(encoding="utf-8").endswith("interrupted\n")
+    assert err.read_text(encoding="utf-8").endswith("stopped\n")
+    said = out.read_text(encoding="utf-8")
+    assert said.count("left out\n") == 1  # the table of all agents
+    assert len(re.findall(HEAD, said)) >= 3
+    assert len(re.findall(HEAD + r"\nmended: fine again\n  windu", said)) == 1
 
 
 def prompts(house):

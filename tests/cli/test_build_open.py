@@ -76,8 +76,9 @@ def test_it_watches_and_ends_at_once_with_a_page_open(house, environ, tmp_path, 
         assert "event: end\n" in list(lines)
         assert process.wait(20) == 130
         said = err.read_text()
-        assert said.endswith("interrupted\n")
+        assert said.endswith("stopped\n")
         assert "Traceback" not in said
+        assert "interrupted" not in said
         assert (said + (tmp_path / "out").read_text()).count(token) == 1
 
 

@@ -232,11 +232,13 @@ def test_the_text_says_what_was_left_out_and_how_to_go_on(pf, lab, tmp_path):
     assert outcome.out.splitlines()[0].endswith("4 tests of 4 cases with 1 prompt, 4 requests to local")
     assert "left out 1: held out (--heldout takes them along)\n" in outcome.out
     assert "left out 1: only a judge could say: it has a rubric and no checks\n  style\n" in outcome.out
-    assert "it may hold private facts, so only you may read it" in outcome.out
+    assert "it may hold private facts, so only you may read it: do not commit it\n" in outcome.out
     assert "what clearance bars" not in outcome.out
     assert "next: promptfoo eval -c " in outcome.out
     outcome = pf("export", "promptfoo", "--output", str(tmp_path / "foo"), "--agent", "windu")
     assert "\n  tablet × windu × cloud\n" in outcome.out
+    may = "nothing in it is above internal: commit it only where all who read the repository may see that\n"
+    assert may in outcome.out
     assert "what clearance bars may lie in a folder for local models alone: --model NAME\n" in outcome.out
 
 
@@ -315,7 +317,11 @@ def test_what_is_not_there_is_said(pf, lab, tmp_path, arguments, message, hint):
     [
         (
             "{backend: reader, tier: local}",
-            "odd has the backend 'reader', and only compatible and openai can be exported",
+            "odd is no server (its backend is 'reader'), so promptfoo cannot ask it",
+        ),
+        (
+            "{backend: anthropic, model: m, tier: cloud}",
+            "odd has the backend 'anthropic', and only compatible and openai can be exported",
         ),
         (
             "{backend: compatible, base_url: 'http://127.0.0.1:1/v1', tier: local}",
@@ -332,10 +338,26 @@ def test_a_model_that_promptfoo_cannot_ask_is_said(pf, lab, tmp_path, entry, why
     lab.edit("promptforge.yaml", ("models:\n", f"models:\n  odd: {entry}\n"))
     outcome = pf("export", "promptfoo", "--model", "odd", "--agent", "yoda", "--output", str(tmp_path / "foo"))
     assert outcome.code == 2
-    assert "error: nothing of lab can be exported: " in outcome.err
+    assert f"error: nothing of lab can be exported: {why}\n  hint: --model NAME, of local, cloud\n" in outcome.err
     both = pf("export", "promptfoo", "--model", "odd,local", "--agent", "yoda", "--output", str(tmp_path / "foo"))
     assert both.code == 0
     assert f"left out 4: {why}\n  leet × yoda × odd\n" in both.out
+
+
+def test_why_no_model_can_be_asked_comes_before_what_the_cases_lack(pf, lab, tmp_path):
+    """Cases left out for another reason are not why nothing is left; without any server the hint names none."""
+    lab.write("suites/lab.yaml", SUITE + GENERATED)
+    lab.edit("promptforge.yaml", ("models:\n", "models:\n  odd: {backend: reader, tier: local}\n"))
+    outcome = pf("export", "promptfoo", "--model", "odd", "--output", str(tmp_path / "foo"))
+    assert "can be exported: odd is no server" in outcome.err
+    assert "generated" not in outcome.err
+    lab.write(
+        "promptforge.yaml",
+        "name: hut\nruntime: {user_name: {max_tokens: 8}}\nmodels: {local: {backend: reader, tier: local}, cloud: {backend: reader, tier: cloud}}\n",
+    )
+    outcome = pf("export", "promptfoo", "--output", str(tmp_path / "foo"))
+    assert "can be exported: local is no server" in outcome.err
+    assert "hint: promptfoo asks OpenAI-compatible servers\n" in outcome.err
 
 
 def test_a_project_with_errors_is_not_exported(pf, lab, tmp_path):
@@ -359,6 +381,28 @@ def test_a_folder_that_holds_something_else_is_left_alone(pf, lab, tmp_path):
     assert "is a file\n  hint: name a folder: --output FOLDER" in outcome.err
     outcome = pf("export", "promptfoo", "--output", "x" * 300)
     assert f"error: cannot write {'x' * 300}: file name too long\n  hint: name another folder" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "name", ["knowledge", "suites/evals", "agents", "fewshot/x", "training", "schemas", ".promptforge"]
+)
+@pytest.mark.parametrize("tool", ["promptfoo", "inspect"])
+def test_the_projects_own_folders_are_no_place_for_an_export(pf, ran, tool, name):
+    """Whether they are there or not, and by whatever way they are named."""
+    before = sorted(path for path in ran.root.rglob("*") if ".promptforge" not in path.parts)
+    outcome = pf("export", tool, "--output", str(ran.root / "build" / ".." / name))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"lies in {name.partition('/')[0]}/, which is the project's own\n" in outcome.err
+    assert "hint: name a folder of its own: --output FOLDER" in outcome.err
+    assert sorted(path for path in ran.root.rglob("*") if ".promptforge" not in path.parts) == before
+
+
+def test_few_written_cases_are_said_with_the_option(pf, lab, tmp_path):
+    """Where most of a suite is generated, the line that counts them says how little is left."""
+    rest = SUITE[SUITE.index("  - id: unknown") :]
+    lab.write("suites/lab.yaml", SUITE.replace(rest, "") + GENERATED)
+    outcome = pf("export", "promptfoo", "--model", "local", "--output", str(tmp_path / "foo"))
+    assert "\nleft out 3: generated (--generated takes them along); only 1 case left\n" in outcome.out
 
 
 def test_an_earlier_export_is_replaced_and_the_users_files_stay(export):
@@ -453,3 +497,21 @@ def test_what_cannot_be_exported_as_a_run_is_said(pf, lab, tmp_path):
     (tmp_path / "file").write_text("")
     outcome = pf("export", "inspect", "--output", str(tmp_path / "file"))
     assert "is a file\n  hint: name a folder: --output FOLDER" in outcome.err
+
+
+def test_logs_go_only_where_logs_are(pf, ran, tmp_path):
+    """A folder with something else stays as it is; Inspect's own logs may lie there, and an earlier export's."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    outcome = pf("export", "inspect", "--output", str(folder))
+    assert outcome.code == 2
+    assert f"error: the folder '{folder}' holds something else\n" in outcome.err
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+    (folder / "2026-11-22T10-00-00+00-00_lab_x.eval").write_bytes(b"")
+    for _ in range(2):
+        assert pf("export", "inspect", "--output", str(folder)).code == 0
+    assert len(list(folder.iterdir())) == 4
+    (tmp_path / "new").mkdir()
+    assert pf("export", "inspect", "--output", str(tmp_path / "new")).code == 0
+    assert pf("export", "inspect", "--output", str(tmp_path / "new")).code == 0

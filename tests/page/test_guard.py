@@ -74,6 +74,17 @@ def test_a_post_from_elsewhere_is_refused(page, origin):
         assert (reply.status, reply.text) == (403, "only the page itself may ask for that")
 
 
+@pytest.mark.parametrize("origin", ["null", "http://evil.example", "https://{host}", "http://localhost:1"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_look_from_elsewhere_is_refused(page, method, origin):
+    """Even with the token: what names another Origin is another page's."""
+    for path in ("", "prompt?agent=windu", "events"):
+        reply = page.send(method, f"/{page.token}/{path}", Origin=origin.format(host=page.host))
+        assert reply.status == 403
+        assert "You are Windu" not in reply.text
+    assert page.send("GET", f"/{page.token}/", Origin=f"http://{page.host}").status == 200
+
+
 def test_a_post_is_json(page):
     """A form of a browser cannot send that type without asking first, which nobody answers."""
     reply = page.send("POST", f"/{page.token}/open", b"{}", Origin=f"http://{page.host}", Content_Type="text/plain")

@@ -25,7 +25,7 @@ def turns(tmp_path):
 
     thread = threading.Thread(target=take, daemon=True)
     thread.start()
-    assert taken.get(timeout=10) is True
+    assert taken.get(timeout=10) is None
     time.sleep(0.3)  # the first build
     yield taken, go
     over.set()
@@ -35,14 +35,15 @@ def turns(tmp_path):
 
 
 def test_a_save_during_a_build_is_not_lost(turns, tmp_path):
-    """It has a turn when the build is done, and several of them have one together."""
+    """It has a turn when the build is done, and several of them have one together, with the names of their files."""
     taken, go = turns
     for number in range(3):
         (tmp_path / "knowledge/house.yaml").write_text(f"hosts: {{mini: {{port: {number}}}}}\n")
+        (tmp_path / "promptforge.yaml").write_text(f"name: hut {number}\n")
         time.sleep(0.15)
     assert taken.empty()
     go.release()
-    assert taken.get(timeout=10) is False
+    assert taken.get(timeout=10) == ("knowledge/house.yaml", "promptforge.yaml")
     go.release()
     with pytest.raises(Empty):
         taken.get(timeout=0.4)
@@ -57,12 +58,12 @@ def test_what_a_build_writes_is_no_save(turns, tmp_path):
     with pytest.raises(Empty):
         taken.get(timeout=0.5)
     (tmp_path / "knowledge/house.yaml").write_text("hosts: {}\n")
-    assert taken.get(timeout=10) is False
+    assert taken.get(timeout=10) == ("knowledge/house.yaml",)
 
 
 def test_a_folder_that_is_gone_is_said(tmp_path):
     """What the watcher complains of reaches whoever waits."""
     waiting = saves(tmp_path / "none")
-    assert next(waiting) is True
+    assert next(waiting) is None
     with pytest.raises(FileNotFoundError):
         next(waiting)

@@ -24,6 +24,7 @@ __all__ = ["CONFIG_FILE", "MARK", "AskedPrompt", "FooTest", "LeftOut", "promptfo
 CONFIG_FILE = "promptfooconfig.yaml"
 MARK = "# Written by promptforge export promptfoo."
 _BACKENDS = ("compatible", "openai")
+_NO_SERVERS = ("reader", "replay")
 _OPENAI = "https://api.openai.com/v1"
 _KEY = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 _TAG = re.compile(r"\{(?=[{%#])|#(?=\})")
@@ -81,6 +82,8 @@ class LeftOut:
 def unfit(model: Model) -> str:
     """Why promptfoo cannot ask a model as promptforge does, or nothing."""
     settings = model.settings
+    if model.backend in _NO_SERVERS:
+        return f"{model.name} is no server (its backend is '{model.backend}'), so promptfoo cannot ask it"
     if model.backend not in _BACKENDS:
         return f"{model.name} has the backend '{model.backend}', and only compatible and openai can be exported"
     if not settings.get("model"):

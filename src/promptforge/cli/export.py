@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from promptforge.cli.options import find_project, format_option, today
-from promptforge.errors import UsageError
 
 if TYPE_CHECKING:
     from promptforge.compiler.build import Build
@@ -71,10 +70,10 @@ def promptfoo(
     """
     from promptforge.console import export as show
     from promptforge.console.terminal import painter, print_json, print_text
-    from promptforge.workbench.exporting import Wishes, check_folder, export_promptfoo, write_export
+    from promptforge.workbench.exporting import Wishes, check_folder, export_promptfoo, holds_export, write_export
 
     root = find_project(ctx)
-    check_folder(output)
+    check_folder(root, output, holds_export)
     project = _project(root)
     if project is None:
         return 1
@@ -110,12 +109,11 @@ def inspect(ctx: click.Context, run: str, output: Path, include_private: bool, f
     from promptforge.console import export as show
     from promptforge.console.terminal import painter, print_json, print_text
     from promptforge.workbench.bench import open_store
-    from promptforge.workbench.exporting import export_inspect
+    from promptforge.workbench.exporting import check_folder, export_inspect, holds_logs
     from promptforge.workbench.finding import read
 
     root = find_project(ctx)
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"the output '{output}' is a file", hint="name a folder: --output FOLDER")
+    check_folder(root, output, holds_logs)
     with open_store(root) as store:
         found = read(store, run)
     written = export_inspect(root, found, output, include_private=include_private)

@@ -1,8 +1,5 @@
 """check, build, diff, explain."""
 
-import datetime
-import gc
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
     from promptforge.bench.worth import Worth
     from promptforge.compiler.build import Build
     from promptforge.console.terminal import Painter
-    from promptforge.page.live import Live
     from promptforge.source import Code
     from promptforge.workbench.check import Checked
     from promptforge.workbench.forge import Report
@@ -150,7 +146,15 @@ def build(
         if checking or form == "json":
             name = "--open" if opening else "--watch"
             raise UsageError(f"{name} goes with neither --check nor --format json")
-        return _watch_on_a_page(root, agents, output) if opening else _watch(root, agents, output, None)
+        from promptforge.cli.watching import watch_until_stopped
+
+        return watch_until_stopped(
+            root,
+            opening=opening,
+            partly=bool(agents),
+            make=lambda: _forge(root, agents, output, {}),
+            show=lambda report, made: _show_build(report, made, "text", checking=False),
+        )
     if not checking and not agents and (shown := fresh.unchanged(root, today=str(today()), output=output, seen=seen)):
         return _show_again(shown, form)
     if checking:
@@ -236,38 +240,6 @@ def _show_build(report: "Report", made: "Build | None", form: str, *, checking: 
         return 1
     print_text(build_text(report, painter(), checking=checking))
     return 1 if report.stale else 0
-
-
-def _watch(root: Path, agents: tuple[str, ...], output: str | None, live: "Live | None") -> int:
-    from promptforge.console.terminal import print_error, status
-    from promptforge.errors import PromptforgeError
-    from promptforge.workbench.watch import saves
-
-    for first in saves(root):
-        try:
-            report, made = _forge(root, agents, output, {})
-            if live is not None:
-                live.built(report, made)
-            _show_build(report, made, "text", checking=False)
-        except PromptforgeError as problem:
-            if live is not None:
-                live.failed(problem)
-            print_error(problem)
-        if live is None:  # the page collects when it has shown everything
-            gc.collect()  # the one command that stays
-        if first:
-            status("watching for changes; Ctrl-C ends it")
-    return 0
-
-
-def _watch_on_a_page(root: Path, agents: tuple[str, ...], output: str | None) -> int:
-    from promptforge.console.terminal import status
-    from promptforge.page.open import open_page
-
-    with open_page(root, today=today, clock=datetime.datetime.now, environ=os.environ, partly=bool(agents)) as page:
-        live, address = page
-        status(f"the page, for this machine alone: {address}")
-        return _watch(root, agents, output, live)
 
 
 @click.command()

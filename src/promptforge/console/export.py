@@ -9,7 +9,7 @@ from typing import Any
 from promptforge.bench.promptfoo import CONFIG_FILE, LeftOut
 from promptforge.bench.results import Run
 from promptforge.console.terminal import Painter, plural
-from promptforge.workbench.exporting import Exported
+from promptforge.workbench.exporting import GENERATED, Exported
 
 __all__ = ["inspect_json", "inspect_text", "promptfoo_json", "promptfoo_text"]
 
@@ -24,20 +24,27 @@ def promptfoo_text(made: Exported, folder: Path, paint: Painter) -> str:
     return "\n".join(
         [
             f"{paint('wrote', 'green')} {place}: {counts}, {plural(requests, 'request')} to {', '.join(made.models)}",
-            *_left_out(made.left_out, paint),
-            *(["it may hold private facts, so only you may read it"] if made.private else []),
+            *_left_out(made.left_out, cases, paint),
+            _whose(made),
             f"next: promptfoo eval -c {shlex.quote(f'{place}/{CONFIG_FILE}')}",
         ]
     )
 
 
-def _left_out(left_out: Sequence[LeftOut], paint: Painter) -> Iterator[str]:
+def _whose(made: Exported) -> str:
+    if made.private:
+        return "it may hold private facts, so only you may read it: do not commit it"
+    return f"nothing in it is above {made.level}: commit it only where all who read the repository may see that"
+
+
+def _left_out(left_out: Sequence[LeftOut], cases: int, paint: Painter) -> Iterator[str]:
     """By reason; what an option takes along is only counted."""
     reasons: dict[tuple[str, bool], dict[str, None]] = {}
     for one in left_out:
         reasons.setdefault((one.detail or one.why, one.chosen), {})[str(one)] = None
     for (why, chosen), names in reasons.items():
-        yield f"{paint('left out', 'yellow')} {len(names):,}: {why}"
+        few = f"; only {plural(cases, 'case')} left" if why == GENERATED and len(names) > cases else ""
+        yield f"{paint('left out', 'yellow')} {len(names):,}: {why}{few}"
         yield from () if chosen else (f"  {name}" for name in names)
     if any(one.detail for one in left_out):
         yield "what clearance bars may lie in a folder for local models alone: --model NAME"
@@ -51,6 +58,7 @@ def promptfoo_json(made: Exported, folder: Path) -> dict[str, Any]:
         "suite": made.suite,
         "models": list(made.models),
         "files": list(made.files),
+        "level": made.level,
         "private": made.private,
         "tests": [
             {"case": test.case.id, "agent": test.agent, "prompts": [prompt.label for prompt in test.prompts]}

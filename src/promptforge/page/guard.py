@@ -18,7 +18,7 @@ TICKET_S = 120.0
 
 
 class Guard:
-    """Lets through what has the token in its path, the right Host and, where it is a POST, the right Origin.
+    """Lets through what has the token in its path, the right Host and no other Origin; a POST must have one.
 
     Another page in the same browser can send requests to any port of this machine, under a name of its own that it
     makes point here (DNS rebinding) or as a form: it knows no token, its Host is another, and so is its Origin.
@@ -62,10 +62,11 @@ class Guard:
         host = headers.get("host", "")
         if host not in self._hosts:
             return 403, "this page is for 127.0.0.1 alone"
-        if scope["method"] in ("GET", "HEAD"):
-            return None
-        if headers.get("origin") != f"http://{host}":
+        reading = scope["method"] in ("GET", "HEAD")  # for these a browser names no Origin where it is the same
+        if headers.get("origin", f"http://{host}" if reading else "") != f"http://{host}":
             return 403, "only the page itself may ask for that"
+        if reading:
+            return None
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return 415, "only JSON is taken"
         return None

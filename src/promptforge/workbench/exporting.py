@@ -1,7 +1,8 @@
 """`export`: a suite as a folder for promptfoo, a run as logs for Inspect; clearance is looked at before and after."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from promptforge.bench.promptfooscore import CASES
 from promptforge.bench.results import Arm, Run
 from promptforge.compiler.build import Build
 from promptforge.errors import InputError, UsageError, WriteError
+from promptforge.files import INPUT_FOLDERS
 from promptforge.model import LEVELS, Prompt
 from promptforge.workbench.arms import Planner
 from promptforge.workbench.clearance import Clearance
@@ -33,7 +35,19 @@ from promptforge.workbench.scope import Asked, Revision, Scope, scope_of
 from promptforge.workbench.suites import Suites
 from promptforge.workbench.variants import prompt_of
 
-__all__ = ["Exported", "Wishes", "check_folder", "export_inspect", "export_promptfoo", "write_export"]
+__all__ = [
+    "GENERATED",
+    "Exported",
+    "Wishes",
+    "check_folder",
+    "export_inspect",
+    "export_promptfoo",
+    "holds_export",
+    "holds_logs",
+    "write_export",
+]
+
+GENERATED = "generated (--generated takes them along)"
 
 _ABOVE = "above what each model of this export may see"
 
@@ -61,8 +75,13 @@ class Exported:
     tests: tuple[FooTest, ...]
     models: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
-    private: bool
-    """Whether only its owner shall read it: its models may see private facts."""
+    level: str
+    """The most sensitive facts that may be in it: public, internal or private."""
+
+    @property
+    def private(self) -> bool:
+        """Whether only its owner shall read it: its models may see private facts."""
+        return self.level == "private"
 
 
 def export_promptfoo(build: Build, suites: Suites, wishes: Wishes) -> Exported:
@@ -72,6 +91,10 @@ def export_promptfoo(build: Build, suites: Suites, wishes: Wishes) -> Exported:
     left_out: list[LeftOut] = []
     cases = list(_asked_cases(scope, suites, wishes, left_out))
     making = _Making(scope, Clearance([build]), left_out)
+    if making.no_server:
+        able = [name for name, model in build.project.config.models.items() if not unfit(model)]
+        hint = f"--model NAME, of {', '.join(able)}" if able else "promptfoo asks OpenAI-compatible servers"
+        raise UsageError(f"nothing of {scope.suite.name} can be exported: {making.no_server}", hint=hint)
     tests = tuple(making.tests(cases))
     if not tests:
         why = next((one.detail or one.why for one in left_out), "no agent is asked")
@@ -94,7 +117,7 @@ def export_promptfoo(build: Build, suites: Suites, wishes: Wishes) -> Exported:
         tests=tests,
         models=tuple(dict.fromkeys(prompt.model for test in tests for prompt in test.prompts)),
         left_out=tuple(left_out),
-        private=level == "private",
+        level=level,
     )
 
 
@@ -103,7 +126,7 @@ def _asked_cases(scope: Scope, suites: Suites, wishes: Wishes, left_out: list[Le
     away = suites.given_away.get(scope.suite.name, {})
     for case in scope.cases[""]:
         if case.generated and not wishes.generated:
-            left_out.append(LeftOut(case=case.id, why="generated (--generated takes them along)", chosen=True))
+            left_out.append(LeftOut(case=case.id, why=GENERATED, chosen=True))
         elif case.tier == "heldout" and not wishes.heldout:
             left_out.append(LeftOut(case=case.id, why="held out (--heldout takes them along)", chosen=True))
         elif not case.checks:
@@ -124,8 +147,10 @@ class _Making:
         self._planner = Planner(self._compiled, scope.models, {name: {} for name in scope.models}, clearance)
         self._arms = [Arm(model=model, variant=variant) for model in self._compiled for variant in scope.variants]
         self._prompts: dict[tuple[Arm, str], Prompt] = {}
-        asked = (one.model for by_agent in self._compiled.values() for one in by_agent.values())
+        asked = [one.model for by_agent in self._compiled.values() for one in by_agent.values()]
         fit = [model for model in asked if not unfit(model)]
+        self.no_server = unfit(asked[0]) if asked and not fit else ""
+        """Why promptfoo can ask none of the models, or nothing where it can."""
         self._strictest = min(fit, key=lambda model: LEVELS[clearance.allowed(model)], default=None)
 
     @property
@@ -217,14 +242,33 @@ def _texts(value: object) -> Iterator[str]:
 # --- the folder -------------------------------------------------------------------------------------------------------
 
 
-def check_folder(folder: Path, own: str = CONFIG_FILE, mark: str = MARK) -> None:
-    """Refuse a folder that holds what is not ours. Raises UsageError, WriteError."""
+_OWN = (*INPUT_FOLDERS, "schemas", ".promptforge", ".git")
+"""A project's folders that are no place for what is made for others."""
+_LOG = re.compile(r".+\.eval|\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d[+-]\d\d-\d\d_.+\.json")
+"""How Inspect names a log, and we ours."""
+
+
+def holds_export(folder: Path) -> bool:
+    """Whether an earlier export for promptfoo is in the folder."""
+    ours = folder / CONFIG_FILE
+    return ours.is_file() and ours.read_text(encoding="utf-8", errors="replace").startswith(MARK)
+
+
+def holds_logs(folder: Path) -> bool:
+    """Whether logs of Inspect are in the folder, ours or its own."""
+    return any(_LOG.fullmatch(path.name) for path in folder.iterdir())
+
+
+def check_folder(root: Path, folder: Path, ours: Callable[[Path], bool]) -> None:
+    """Refuse one of the project's own folders, and one that holds what is not `ours`. Raises UsageError, WriteError."""
     try:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"the output '{folder}' is a file", hint="name a folder: --output FOLDER")
-        ours = folder / own
-        begun = ours.read_text(encoding="utf-8", errors="replace")[: len(mark)] if ours.is_file() else ""
-        if begun != mark and folder.is_dir() and any(folder.iterdir()):
+        for name in _OWN:
+            if folder.resolve().is_relative_to((root / name).resolve()):
+                message = f"the folder '{folder}' lies in {name}/, which is the project's own"
+                raise UsageError(message, hint="name a folder of its own: --output FOLDER")
+        if folder.is_dir() and any(folder.iterdir()) and not ours(folder):
             hint = "name a new folder, or one that an earlier export made: --output FOLDER"
             raise UsageError(f"the folder '{folder}' holds something else", hint=hint)
     except OSError as problem:
@@ -233,7 +277,7 @@ def check_folder(folder: Path, own: str = CONFIG_FILE, mark: str = MARK) -> None
 
 def write_export(root: Path, folder: Path, exported: Exported) -> tuple[Path, ...]:
     """Write the files, and take away the prompts of an earlier export; those that differed. Raises WriteError."""
-    check_folder(folder)
+    check_folder(root, folder, holds_export)
     with exclusive(root):
         before = _earlier(folder)
         contents = {folder / path: (content, exported.private) for path, content in exported.files.items()}
@@ -247,10 +291,14 @@ def write_export(root: Path, folder: Path, exported: Exported) -> tuple[Path, ..
 
 
 def export_inspect(root: Path, run: Run, folder: Path, *, include_private: bool = False) -> tuple[Path, ...]:
-    """Write a run as Inspect's logs, beside what else is in the folder; where. Raises InputError, WriteError."""
+    """Write a run as Inspect's logs, beside what else is in the folder; where.
+
+    Raises InputError, UsageError, WriteError.
+    """
     if not run.replies:
         hint = "make it anew: its answers are kept, and not asked again; or name another: promptforge history list"
         raise InputError(f"the run {run.id} did not end, so there is nothing to export", hint=hint)
+    check_folder(root, folder, holds_logs)
     logs = inspect_logs(run, include_private=include_private)
     with exclusive(root):
         replace_files(root, {folder / name: (content, include_private) for name, content in logs.items()})

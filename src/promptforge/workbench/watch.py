@@ -13,12 +13,14 @@ __all__ = ["saves"]
 
 _QUIET_MS = 20
 """A save counts as done when no file changed for so long: editors write, rename and touch in one go."""
+_Found = set[str] | BaseException
+"""The paths of a save, or what ended the looking."""
 _WAKE_S = 0.5 if sys.platform == "win32" else None
 """Where Ctrl-C does not reach one who waits, he looks up so often."""
 
 
-def saves(root: Path) -> Iterator[bool]:
-    """True at once, then False after each save of one of the project's files, until interrupted.
+def saves(root: Path) -> Iterator[tuple[str, ...] | None]:
+    """None at once, then the paths that were saved of the project's files, after each save, until interrupted.
 
     It looks from the start, so that a save during a build has a turn of its own; several have one together.
     Raises ExtraMissingError when watchfiles is not installed.
@@ -35,35 +37,34 @@ def saves(root: Path) -> Iterator[bool]:
             return False
 
     over = threading.Event()
-    found: SimpleQueue[BaseException | None] = SimpleQueue()
+    found: SimpleQueue[_Found] = SimpleQueue()
 
     def look() -> None:
         try:
-            for _ in watch(root, watch_filter=ours, step=_QUIET_MS, stop_event=over, raise_interrupt=False):
-                found.put(None)
+            for changes in watch(root, watch_filter=ours, step=_QUIET_MS, stop_event=over, raise_interrupt=False):
+                found.put({Path(path).relative_to(root).as_posix() for _, path in changes})
         except Exception as problem:  # raised where somebody waits for it
             found.put(problem)
 
     threading.Thread(target=look, name="saves", daemon=True).start()
     try:
-        yield True
+        yield None
         while True:
-            _wait(found.get)
-            yield False
+            yield tuple(sorted(_wait(found.get)))
     finally:
         over.set()
 
 
-def _wait(get: Callable[..., BaseException | None]) -> None:
-    """Until something was saved; whatever came in the meantime is one turn."""
-    waiting = True
+def _wait(get: Callable[..., _Found]) -> set[str]:
+    """What was saved, once something was; whatever came in the meantime is one turn."""
+    saved: set[str] = set()
     while True:
         try:
-            problem = get(timeout=_WAKE_S) if waiting else get(block=False)
+            found = get(block=False) if saved else get(timeout=_WAKE_S)
         except Empty:
-            if waiting:
-                continue
-            return
-        if problem is not None:
-            raise problem
-        waiting = False
+            if saved:
+                return saved
+            continue
+        if isinstance(found, BaseException):
+            raise found
+        saved |= found
