@@ -426,4 +426,4 @@ def test_watching_outlives_broken_files(tmp_path: Path) -> None:
         watching.send_signal(signal.SIGINT)
         code = watching.wait(timeout=30)
     assert code == 130
-    assert said.read_text().endswith("interrupted\n")
+    assert said.read_text().endswith("stopped\n")

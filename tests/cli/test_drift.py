@@ -27,6 +27,17 @@ def test_exit_codes(house, pf):
     assert "knowledge/house.yaml cannot be read, so nobody can say what is known" in done.err
 
 
+def test_an_error_of_the_settings_stops_it(house, pf):
+    """Which acceptances hold cannot be known then: the diagnostic with its place, and exit code 2; import, too."""
+    house.write("mini.ss.txt", SAME)
+    house.edit("promptforge.yaml", ("name: hut\n", "name: hut\nignore: {drift: [ports/mini:1]}\nignore: {drift: []}\n"))
+    for command in ("drift", "import"):
+        done = pf(command, "sockets", "mini.ss.txt")
+        assert done.code == 2
+        assert "error: promptforge.yaml:3: PF106: the key 'ignore' stands twice in this mapping\n" in done.err
+        assert "  hint: keep one of them; until then nobody can say what is accepted\n" in done.err
+
+
 def test_a_port_that_moved_is_told_with_who_says_something_untrue(house, pf):
     """By the name of the service; the agent, the example, and the place in both."""
     house.write("mini.ss.txt", MOVED)

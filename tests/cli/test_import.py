@@ -200,6 +200,32 @@ def test_wrong_usage_says_what_to_type(house, pf):
         assert hint in done.err
 
 
+def test_an_option_that_no_source_knows(house, pf):
+    """Of each source; with several, one of them must know it."""
+    house.write("mini.ss.txt", SOCKETS)
+    for source in SOURCES:
+        done = pf("import", source, "mini.ss.txt", "colour=blue")
+        assert done.code == 2
+        assert f"error: {source} knows no 'colour'\n" in done.err
+    assert "did you mean 'host'?" in pf("import", "sockets", "mini.ss.txt", "hots=mini").err
+    assert "it knows no NAME=VALUE" in pf("import", "leases", "mini.ss.txt", "host=mini").err
+    done = pf("drift", "sockets", "mini.ss.txt", "colour=blue", "--from", "leases=x")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: sockets and leases know no 'colour'")
+
+
+def test_a_table_that_no_prompt_has_is_said(house, pf):
+    """After the import that began it, with what would show it; a table of a section is not named."""
+    house.write("conf/ssh_config", "Host mini\n  HostName 192.0.2.10\n  User mara\n")
+    out = pf("import", "ssh", "conf/ssh_config").out
+    assert "note: no agent's prompt has the table ssh: add `- {table: ssh}` to sections in agents/windu.yaml" in out
+    assert "(conf/ssh_config:1)" in out
+    house.edit("agents/windu.yaml", ("  - persona\n", "  - persona\n  - {table: ssh}\n"))
+    house.write("conf/ssh_config", "Host hub\n  HostName 192.0.2.10\n")
+    out = pf("import", "ssh", "conf/ssh_config").out
+    assert "ssh hub: alias hub" in out
+    assert "no agent's prompt" not in out
+
+
 def test_the_help_names_every_source(pf):
     """Of import and of drift."""
     for command in ("import", "drift"):

@@ -192,7 +192,8 @@ def test_what_cannot_be_read_is_left_out_and_said(house, pf, target):
 def test_a_copy_that_cannot_be_written(house, pf):
     """What stands in the way is said, and no trace is left."""
     before = house.files()
-    done = pf("redact", "promptforge.yaml/copy", "--key", "../a.key")
+    (house.root.parent / "file").write_text("x")
+    done = pf("redact", "../file/copy", "--key", "../a.key")
     assert done.code == 2
     assert "cannot write" in done.err
     assert "  hint: nothing was written; mend the permissions or free some space" in done.err
@@ -212,13 +213,82 @@ def test_an_api_key_in_the_settings_is_taken_out(house, pf, target):
 
 
 def test_a_broken_project_can_be_shown(house, pf, target):
-    """Bug reports are about such: the broken file is read as text."""
-    house.write("knowledge/more.yaml", "devices:\n  - {name: Lina's watch, owner: [Odette\n")
+    """Bug reports are about such: facts that can be read are, and of the others all that may name is replaced."""
+    house.write("knowledge/more.yaml", "devices:\n  - {name: Lina's watch, owner: [Odette\n  - {name: nook}\n")
     done = pf("redact", str(target))
     assert "read as plain text, for they are no YAML: knowledge/more.yaml\n" in done.out
     assert re.fullmatch(
-        r"devices:\n  - \{name: Person\d+'s watch, owner: \[Person\d+\n", (target / "knowledge/more.yaml").read_text()
+        r"devices:\n  - \{name: Device\d+, owner: \[Person\d+\n  - \{name: device\d+\}\n",
+        (target / "knowledge/more.yaml").read_text(),
     )
+
+
+SLIPS = (
+    "  - {broken\n",
+    "hosts:\n  other: {}\n",
+    "  - {entity_id: light.x, name: [\n  - {entity_id: light.y}\n",
+)
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_the_names_of_a_broken_file_are_replaced_elsewhere(house, pf, target, slip):
+    """Only the broken file knows them. Where it may have been cut off, the last commit or build must know it, too."""
+    text = (house / "knowledge/house.yaml").read_text()
+    cut = text.index("wifi:")
+    if slip.startswith("  - {broken"):
+        house.write("knowledge/house.yaml", text + slip)
+        done = pf("redact", str(target))
+        assert done.code == 1
+        assert re.match(r"error: knowledge/house\.yaml:\d+: .*, and what should stand behind it may be names", done.err)
+        assert (
+            "  hint: nothing was written; mend that line (promptforge check), or delete it and redact again" in done.err
+        )
+        assert pf("redact", "--text", "promptforge.yaml").code == 1
+        assert not target.exists()
+        house.write("knowledge/house.yaml", text)
+        assert pf("build").code == 0
+    house.write("knowledge/house.yaml", text + slip if "broken" in slip else text[:cut] + slip + text[cut:])
+    done = pf("redact", str(target))
+    assert (done.code, done.err) == (0, "")
+    copy = "\n".join([*all_of(target), *all_of(target).values()]).lower()
+    assert not [one for one in household.NOTHING_OF if one in copy]
+    house.write("error.txt", "mini and Odette and Jörg")
+    assert re.fullmatch(r"host\d+ and Person\d+ and Person\d+", pf("redact", "--text", "error.txt").out)
+
+
+def test_the_last_commit_knows_the_names_of_a_file_that_was_cut_off(house, pf, target, environ):
+    """What is no longer in the file is still in the agents."""
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        subprocess.run(["git", *command], cwd=house.root, check=True, env=environ)
+    text = (house / "knowledge/house.yaml").read_text()
+    house.write("knowledge/house.yaml", text[: text.index("people:") - 20])
+    assert pf("redact", str(target)).code == 0
+    copy = "\n".join([*all_of(target), *all_of(target).values()]).lower()
+    assert not [one for one in household.NOTHING_OF if one in copy]
+
+
+def test_knowledge_that_cannot_be_read_hides_names(house, pf, target):
+    """It would not be in the copy, but what it names is in other files."""
+    (house / "knowledge/house.yaml").unlink()
+    (house / "knowledge/house.yaml").symlink_to("gone")
+    done = pf("redact", str(target))
+    assert done.code == 1
+    said = "knowledge/house.yaml cannot be read (no such file or directory), so nobody knows which names are in it\n"
+    assert done.err == f"error: {said}  hint: nothing was written; mend it, or move it out of the project\n"
+
+
+def test_what_only_an_acceptance_of_drift_names(house, pf, target):
+    """What is in no table on purpose stands in `ignore`, and in comments."""
+    ignore = "ignore: {drift: [devices/guest-pad, 'devices/Attic*', ports/shed:9100, light.nook, entities/light.den]}\n"
+    house.write("promptforge.yaml", (house / "promptforge.yaml").read_text() + ignore)
+    house.edit(
+        "knowledge/house.yaml", ("the mini, 3c22", "promptforge: allow drift name=cellar lan_ip=192.168.9.9 3c22")
+    )
+    house.write("training/log.txt", "guest pad, Attic TV, shed, light.den, cellar and 192.168.9.9")
+    assert pf("redact", str(target)).code == 0
+    copy = "\n".join(all_of(target).values()).lower()
+    assert not re.findall(r"guest.?pad|attic|shed|\bden\b|cellar|192\.168\.9\.9", copy)
+    assert re.search(r"allow drift name=device\d+ lan_ip=[\d.]+ ", copy)
 
 
 def test_further_columns_and_words(house, pf, target):
@@ -232,6 +302,21 @@ def test_further_columns_and_words(house, pf, target):
     done = pf("redact", str(target), "--also", "bills.payer")
     assert done.code == 2
     assert done.err.startswith("error: --also 'bills.payer': no table has such a column\n  hint: columns that could be")
+
+
+def test_what_is_no_name_and_no_column(house, pf, target):
+    """Said with what could be done."""
+    done = pf("redact", str(target), "--word", "")
+    assert (
+        done.err
+        == "error: --word '' is no name: it has no letter and no digit\n  hint: write the name itself: --word Lighthouse\n"
+    )
+    done = pf("redact", str(target), "--also", "nosuch")
+    assert done.err == (
+        "error: --also 'nosuch': no table has such a column\n"
+        "  hint: no table has a column of your own with texts; a word that no table has: --word WORD\n"
+    )
+    assert not (house / ".promptforge").exists()
 
 
 def test_dry_run_writes_nothing(house, pf, target):
@@ -262,8 +347,12 @@ def test_json(house, pf, target):
     [
         (".", "the project is in it"),
         ("..", "the project is in it"),
-        ("knowledge/public", "the project's own files are"),
-        ("promptforge.yaml", "is there, and is no folder"),
+        (
+            "knowledge/public",
+            "is inside the project, and its repository\n  hint: nothing was written; lay it beside the",
+        ),
+        ("sub", "promptforge redact ../sub\n"),
+        ("../file", "is there, and is no folder"),
         ("../theirs", "is there, and is no copy of ours"),
     ],
 )
@@ -271,6 +360,7 @@ def test_nothing_of_anybody_is_written_over(house, pf, place, said):
     """Only an empty folder and an earlier copy are."""
     (house.root.parent / "theirs").mkdir()
     (house.root.parent / "theirs/mine.txt").write_text("mine")
+    (house.root.parent / "file").write_text("mine")
     before = house.files()
     done = pf("redact", place)
     assert done.code == 2
@@ -309,12 +399,11 @@ def test_no_folder_and_no_project(house, pf, tmp_path):
 
 def test_a_key_that_is_none(house, pf, target):
     """Too short, or a folder."""
-    house.write("short.key", "1234\n")
-    assert (
-        "short.key is no key: it has 4 bytes, and a key has 16 or more" in pf("redact", "x", "--key", "short.key").err
-    )
-    assert "the key cannot be read: knowledge: is a directory" in pf("redact", "x", "--key", "knowledge").err
-    assert "cannot write the key no/such.key" in pf("redact", "x", "--key", "no/such.key").err
+    (house / "short.key").write_bytes(b"\xf1" * 20)
+    said = "short.key is no key: it has 20 bytes, and a key has 32 or more"
+    assert said in pf("redact", "../x", "--key", "short.key").err
+    assert "the key cannot be read: knowledge: is a directory" in pf("redact", "../x", "--key", "knowledge").err
+    assert "cannot write the key no/such.key" in pf("redact", "../x", "--key", "no/such.key").err
 
 
 _AT_OPERATION = """

@@ -8,6 +8,13 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs/tutorial.md"
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Nora",
+    "GIT_AUTHOR_EMAIL": "nora@example.org",
+    "GIT_COMMITTER_NAME": "Nora",
+    "GIT_COMMITTER_EMAIL": "nora@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+}
 BLOCK = re.compile(r"^```(console|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PASSING = [(re.compile(r"\d{4}-\d\d-\d\d"), "DAY"), (re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}"), "RUN")]
 
@@ -57,14 +64,15 @@ def typed(command, folder, environ):
 
 
 def test_the_tutorial_as_it_is_typed(tmp_path):
-    """From an empty folder to the second week, with nothing but what the page says."""
-    (tmp_path / "promptforge").symlink_to(REPOSITORY)
+    """From a clone to the second week, with nothing but what the page says."""
+    folder = tmp_path / "promptforge"
+    folder.mkdir()
+    (folder / "examples").symlink_to(REPOSITORY / "examples")
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin/promptforge"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m promptforge "$@"\n')
     program.chmod(0o755)
-    folder = tmp_path
-    environ = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "COLUMNS": "200"}
+    environ = {**os.environ, **IDENTITY, "PATH": f"{program.parent}:{os.environ['PATH']}", "COLUMNS": "200"}
     environ.pop("PYTHONPATH", None)
     count = 0
     for kind, what, text in steps():
@@ -77,6 +85,9 @@ def test_the_tutorial_as_it_is_typed(tmp_path):
         assert fits(shown, [plain(line) for line in said]), f"$ {what}\n" + "\n".join(said)
         count += 1
     assert count >= 20
+    kept = subprocess.run(["git", "ls-files"], cwd=folder, env=environ, capture_output=True, text=True, check=True)
+    assert "knowledge/house.yaml" in kept.stdout
+    assert "dumps/" not in kept.stdout
 
 
 def test_every_dump_of_the_page_is_there():

@@ -4,6 +4,7 @@ A folder is a case: the part of its name before the first `-` is the source; `op
 their order counts, the files; `expected.txt` is what is seen, or the complaint. PROMPTFORGE_UPDATE=1 writes it anew.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -18,13 +19,11 @@ OTHERS = {"expected.txt", "options.json"}
 
 
 def read(case: Path) -> Observation:
-    """The observation of a case."""
+    """The observation of a case, in its folder: places show a path as it is typed."""
     said = json.loads((case / "options.json").read_text()) if (case / "options.json").exists() else {}
     names = said.pop("files", None) or sorted(path.name for path in case.iterdir() if path.name not in OTHERS)
-    for option in ("mapping", "home"):
-        if option in said:
-            said[option] = str(case / said[option])
-    return SOURCES[case.name.partition("-")[0]].read([case / name for name in names], options=said)
+    with contextlib.chdir(case):
+        return SOURCES[case.name.partition("-")[0]].read([Path(name) for name in names], options=said)
 
 
 def written(made: Observation) -> str:

@@ -64,9 +64,59 @@ def test_another_value_is_no_known_one(house):
     assert [(one.kind, dict(one.columns)) for one in drift.findings] == [
         ("differs", {"lan_ip": ("192.0.2.10", "192.0.2.12")})
     ]
-    assert "where it is meant so: knowledge/house.yaml:3  # promptforge: allow drift lan_ip=192.0.2.12 REASON" in (
-        drift_text(drift, PLAIN)
-    )
+    assert (
+        "where it is meant so, with your reason at the end of the line\n"
+        "  knowledge/house.yaml:3  # promptforge: allow drift lan_ip=192.0.2.12 REASON\n"
+    ) in drift_text(drift, PLAIN)
+    assert drift_json(drift)["findings"][0]["accept"] == "# promptforge: allow drift lan_ip=192.0.2.12 REASON"
+
+
+def test_each_finding_has_its_line_to_copy(house):
+    """Also the second; what is missing stands in one line, which says where it goes in the file that is there."""
+    seen = (mini("192.0.2.11"), observed(port("mini", 8123), port("mini", 9100), port("mini", 9101), **SOCKETS))
+    text = drift_text(drifted(house, *seen), PLAIN)
+    assert "  knowledge/house.yaml:3  # promptforge: allow drift lan_ip=192.0.2.11 REASON\n" in text
+    assert "  knowledge/house.yaml:8  # promptforge: allow drift unseen REASON\n" in text
+    heading, names = "where nobody need know it\n", "ports/mini:9100, ports/mini:9101"
+    assert f"{heading}  in promptforge.yaml  ignore: {{drift: [{names}]}}\n" in text
+    for written, said in (
+        ("{PF331: ['knowledge/*']}", f"under `ignore:` in promptforge.yaml add  drift: [{names}]"),
+        ("{drift: [devices/x]}", f"to `drift`, which is under `ignore:` in promptforge.yaml, add  {names}"),
+    ):
+        (house / "promptforge.yaml").write_text(f"name: hut\nignore: {written}\n")
+        assert f"{heading}  {said}\n" in drift_text(drifted(house, *seen), PLAIN)
+
+
+@pytest.mark.parametrize("reason", ["REASON", "reason", "why"])
+def test_the_word_of_a_hint_is_no_reason(house, reason):
+    """A line that was copied and not filled in is told by check."""
+    allow(house, f"lan_ip=192.0.2.11 {reason}")
+    assert [(one.code, one.message) for one in said(house)] == [("PF603", "the acceptance gives no reason")]
+
+
+@pytest.mark.parametrize(
+    ("comment", "message", "hint"),
+    [
+        ("alow drift lan_ip=* x", "'promptforge: alow' means nothing", "did you mean 'allow'?"),
+        (
+            "allow drift lanip=192.0.2.11 x",
+            "the acceptance names the column 'lanip', and hosts has none of this name",
+            "did you mean 'lan_ip'?",
+        ),
+    ],
+)
+def test_an_acceptance_with_a_slip_is_told(house, comment, message, hint):
+    """By check, and by drift in every form: it accepts nothing, and its author believes that it does."""
+    write(house, "  # the hub\n", f"  # the hub  # promptforge: {comment}\n")
+    (found,) = said(house)
+    assert (found.code, found.message, str(found.span)) == ("PF603", message, "knowledge/house.yaml:3")
+    assert found.hint.startswith(hint)
+    drift = drifted(house, mini("192.0.2.11"))
+    assert not drift.clean
+    assert f"warning: knowledge/house.yaml:3: {message} ({hint}" in drift_text(drift, PLAIN)
+    assert f"{message} (" in drift_github(drift)
+    assert drift_json(drift)["misunderstood"][0]["code"] == "PF603"
+    assert "means nothing" in drift_markdown(drift) or "has none of this name" in drift_markdown(drift)
 
 
 def test_what_accepts_nothing_is_said_where_the_source_speaks_of_it(house):
@@ -106,8 +156,8 @@ def test_what_is_in_no_table_and_need_not_be(house):
     """A glob in promptforge.yaml, which names the fact that there is none of; import leaves it out, too."""
     seen = observed(port("mini", 8123), port("mini", 1455), port("mini", 9100), port("mini", 9101), **SOCKETS)
     drift = drifted(house, seen)
-    assert "where nobody need know it: in promptforge.yaml  ignore: {drift: [ports/mini:9100]}" in drift_text(
-        drift, PLAIN
+    assert "where nobody need know it\n  in promptforge.yaml  ignore: {drift: [ports/mini:9100, ports/mini:9101]}" in (
+        drift_text(drift, PLAIN)
     )
     (house / "promptforge.yaml").write_text(
         "name: hut\nignore: {drift: ['ports/mini:91*', 'ports/attic:7', 'devices/*']}\n"

@@ -373,7 +373,7 @@ def test_leaves_the_files_of_every_repository_alone(tmp_path):
     (tmp_path / ".pre-commit-config.yaml").write_text("repos: []\n")
     done = run(tmp_path, "init")
     assert done.returncode == 0
-    assert ".gitignore was there and stays as it is; add to it: .promptforge/\n" in done.stderr
+    assert ".gitignore was there and stays as it is; add to it: .promptforge/, evals/, logs/, dumps/\n" in done.stderr
     hooks = "promptforge check, promptforge build --check"
     assert f".pre-commit-config.yaml was there and stays as it is; add to it: {hooks}\n" in done.stderr
     assert (tmp_path / ".gitignore").read_text() == "build\n*.pyc\n"

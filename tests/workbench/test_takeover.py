@@ -416,6 +416,14 @@ def test_half_characters_and_odd_values(house):
         taken(house, entity("light.y", "Y", values={"seen": datetime.date(2026, 1, 1)}))
 
 
+def test_a_device_that_is_called_as_a_host_of_which_the_same_dump_shows_another_mac(house):
+    """It is another thing, and is added at once: not in doubt now, and new when the host's MAC has been taken."""
+    facts = (host("mini", ip="192.0.2.77", mac="00005e005399"), device("attic", "0000.5e00.5398"))
+    first = taken(house, *facts, accept=("all",))
+    assert ([one.id for one in first.added], first.doubtful) == (["devices/attic"], ())
+    assert taken(house, *facts, accept=("all",)).files == {}
+
+
 # --- twice ------------------------------------------------------------------------------------------------------------
 
 labels = st.sampled_from(["mini", "attic", "den", "off", "22:22", "Mara's phone", "iPhone", "a | b", "1337", "yes"])

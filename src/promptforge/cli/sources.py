@@ -65,6 +65,7 @@ def import_(
     from promptforge.workbench.takeover import Wishes, take_over
 
     root = find_project(ctx)
+    _check_options([source], files)
     observation = _observe(source, files)
     wishes = Wishes(accept=accept, into=into, everything=everything, source_column=source_column, dry_run=dry_run)
     made = take_over(root, observation, wishes, today=today())
@@ -127,11 +128,29 @@ def _observe_all(source: str | None, files: Sequence[str], others: Iterable[str]
         asked.setdefault(name, []).append(file)
     if not asked:
         raise UsageError("no dump is named", hint="promptforge drift tailscale status.json")
+    _check_options([*asked], options)
     return [_observe(name, [*dumps, *options]) for name, dumps in asked.items()]
 
 
 def _is_option(argument: str) -> bool:
     return bool(_OPTION.fullmatch(argument)) and not Path(argument).exists()
+
+
+def _check_options(names: Sequence[str], arguments: Sequence[str]) -> None:
+    """Every NAME=VALUE is known to a source that is asked. Raises UsageError."""
+    from promptforge.source import did_you_mean
+    from promptforge.sources.all import SOURCES
+
+    if unknown := next((name for name in names if name not in SOURCES), None):
+        raise _unknown(unknown)
+    known = dict.fromkeys(option for name in names for option in SOURCES[name].options)
+    for one in arguments:
+        option = one.partition("=")[0]
+        if _is_option(one) and option not in known:
+            whose, knows = " and ".join(names), "know" if len(names) > 1 else "knows"
+            has = f"{'they know' if len(names) > 1 else 'it knows'} {', '.join(known) or 'no NAME=VALUE'}"
+            hint = did_you_mean(option, known) or f"{has}; a file of this name is not there"
+            raise UsageError(f"{whose} {knows} no '{option}'", hint=hint)
 
 
 def _observe(name: str, arguments: Sequence[str]) -> "Observation":
@@ -141,8 +160,6 @@ def _observe(name: str, arguments: Sequence[str]) -> "Observation":
     found = [match for one in arguments if _is_option(one) and (match := _OPTION.fullmatch(one))]
     options = {match[1]: match[2] for match in found}
     files = [Path(one) for one in arguments if not _is_option(one)]
-    if name not in SOURCES:
-        raise _unknown(name)
     if not files:
         raise UsageError(f"no dump of {name} is named", hint=SOURCES[name].about)
     return SOURCES[name].read(files, options=options)

@@ -6,10 +6,23 @@
 import re
 from typing import NamedTuple
 
-__all__ = ["Acceptance", "as_acceptance"]
+__all__ = ["Acceptance", "as_acceptance", "is_reason"]
 
 _WORD = re.compile(r"drift\b\s*")
 _PIN = re.compile(r"(?:unseen\b|([a-z_]\w*)=(\"[^\"]*\"|'[^']*'|\S+))[,\s]*")
+
+
+_HOLDERS = frozenset({"", "reason", "why"})
+"""What our own hints have in the reason's place."""
+
+
+def is_reason(text: str) -> bool:
+    """Whether somebody wrote a reason: not nothing, and not the word that a hint has in its place.
+
+    >>> is_reason("its second card"), is_reason("REASON")
+    (True, False)
+    """
+    return text.strip(" .:!…").casefold() not in _HOLDERS
 
 
 class Acceptance(NamedTuple):

@@ -10,15 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from promptforge.compiler.acceptance import as_acceptance
+from promptforge.compiler.acceptance import as_acceptance, is_reason
+from promptforge.compiler.beside import Beside
 from promptforge.compiler.load import Loaded
+from promptforge.document import Document
 from promptforge.files import CONFIG
-from promptforge.model import Config
-from promptforge.source import Diagnostic, Span, codes, ordered
+from promptforge.model import Config, Fact, Table
+from promptforge.source import Diagnostic, Span, codes, did_you_mean, ordered
 from promptforge.yamlio import comments
 
-__all__ = ["settle"]
+__all__ = ["misunderstood", "settle"]
 
+_NAME = "promptforge:"
+_FORMS = ("allow", "cleaned")
 _WORD = "promptforge: allow"
 _CODES = re.compile(r"(PF\d{3})\b[,\s]*")
 _DRIFT = "drift"
@@ -101,7 +105,7 @@ def _on_lines(loaded: Loaded, said: list[Diagnostic]) -> Iterator[_Allowance]:
 def _allowances(place: Span, rest: str, said: list[Diagnostic]) -> Iterator[_Allowance]:
     at, found = 0, []
     of_drift = as_acceptance(rest)
-    if of_drift is not None and not of_drift.reason:
+    if of_drift is not None and not is_reason(of_drift.reason):
         message, hint = "the acceptance gives no reason", "say why: `# promptforge: allow drift lan_ip=192.0.2.11 why`"
         said.append(Diagnostic(code="PF603", span=place, message=message, hint=hint))
     if of_drift is not None:
@@ -112,11 +116,40 @@ def _allowances(place: Span, rest: str, said: list[Diagnostic]) -> Iterator[_All
     if not found:
         message, hint = "the allowance names no code", "write `# promptforge: allow PF512 reason`"
         said.append(Diagnostic(code="PF603", span=place, message=message, hint=hint))
-    elif not rest[at:].strip():
+    elif not is_reason(rest[at:]):
         message, hint = "the allowance gives no reason", f"say why: `# promptforge: allow {found[0]} reason`"
         said.append(Diagnostic(code="PF603", span=place, message=message, hint=hint))
     for code in found:
         yield _Allowance(code=code, span=place)
+
+
+def misunderstood(tables: Mapping[str, Table], documents: Mapping[str, Document]) -> Iterator[Diagnostic]:
+    """What is addressed to us and does not say what its author means: an unknown word, a column that no fact has."""
+    beside: Beside | None = None
+    for document in documents.values():
+        for line, column, rest in comments(document, _NAME):
+            word = rest.partition(" ")[0]
+            span = Span(file=document.file, line=line, column=column, length=len(_NAME) + 2)
+            of_drift = as_acceptance(rest.removeprefix("allow").lstrip()) if word == "allow" else None
+            if word not in _FORMS and not rest.startswith("allow"):  # `allowed` is told as an allowance without a code
+                hint = did_you_mean(word, _FORMS)
+                message = f"'promptforge: {word}' means nothing"
+                yield Diagnostic(code="PF603", span=span, message=message, hint=hint)
+            elif of_drift is not None and of_drift.pins and document.file.startswith("knowledge/"):
+                beside = beside or Beside(tables)
+                names = [name for name, _ in of_drift.pins]
+                yield from _unknown_columns(tables, beside.facts(document, line), names, span)
+
+
+def _unknown_columns(
+    tables: Mapping[str, Table], facts: Sequence[Fact], names: Sequence[str], span: Span
+) -> Iterator[Diagnostic]:
+    """Pins of columns that none of the facts on a line can have."""
+    known = {column for fact in facts for column in (*tables[fact.table].columns, *tables[fact.table].key)}
+    for name in names:
+        if facts and name not in known:
+            message = f"the acceptance names the column '{name}', and {facts[0].table} has none of this name"
+            yield Diagnostic(code="PF603", span=span, message=message, hint=did_you_mean(name, known))
 
 
 def _in_config(loaded: Loaded, config: Config) -> Iterator[tuple[_Allowance, tuple[str, ...]]]:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from promptforge import __version__
 from promptforge.artifact import Artifact, Entry, FactRecord, record_values
 from promptforge.compiler.agents import Compiler, compile_agents
-from promptforge.compiler.allow import settle
+from promptforge.compiler.allow import misunderstood, settle
 from promptforge.compiler.judge import judge
 from promptforge.compiler.link import link
 from promptforge.compiler.load import Loaded, Parse, load
@@ -174,6 +174,7 @@ def _judged(project: Project, loaded: Loaded, today: datetime.date, thorough: bo
 
         found += near_twins(project, loaded)
         found += cleaned_texts(project, loaded)
+        found += misunderstood(project.tables, loaded.documents)
     return found
 
 

@@ -35,7 +35,10 @@ def near_twins(project: Project, loaded: Loaded) -> Iterator[Diagnostic]:
                 fact = pairs[0][2]
                 place = loaded.documents[fact.file].span((*fact.path, column))
                 message = f"near twins in {name}.{column}: {shown}{more}"
-                hint = "a model may take one for the other: a worked example or a benchmark case on them pays"
+                hint = (
+                    "a model may take one for the other: a worked example or a benchmark case on them pays; to hear no"
+                    f" more of it: `PF331: [{fact.file}]` under `ignore:` in promptforge.yaml"
+                )
                 yield Diagnostic(code="PF331", span=place, message=message, hint=hint)
 
 

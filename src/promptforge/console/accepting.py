@@ -1,13 +1,13 @@
 """What a person writes to accept what `drift` found."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from glob import escape
 
 from promptforge.compiler.builtin import KEYS
 from promptforge.model import written
 from promptforge.workbench.drift import Drift, Finding
 
-__all__ = ["how_to_accept", "unused_words"]
+__all__ = ["acceptance", "acceptances", "how_to_ignore", "unused_words"]
 
 
 def unused_words(words: str) -> str:
@@ -15,16 +15,30 @@ def unused_words(words: str) -> str:
     return f"'{words}' accepts nothing any more; delete it"
 
 
-def how_to_accept(drift: Drift) -> Iterator[str]:
-    """What a person writes who knows of the first finding of each sort, and wants it that way."""
-    for one in drift.findings:
-        if one.fact is not None and one.kind != "ambiguous":
-            place = f"{one.fact.file}:{one.fact.line}"
-            yield f"where it is meant so: {place}  # promptforge: allow drift {_pins(one)} REASON"
-            break
-    missing = next((one for one in drift.findings if one.kind == "missing"), None)
-    if missing is not None:
-        yield f"where nobody need know it: in promptforge.yaml  ignore: {{drift: [{_in_list(missing)}]}}"
+def acceptance(one: Finding) -> str:
+    """The comment at the end of its fact's line that accepts a finding, but for the reason; nothing where none can."""
+    if one.fact is None or one.kind == "ambiguous":
+        return ""
+    return f"# promptforge: allow drift {_pins(one)} REASON"
+
+
+def acceptances(drift: Drift) -> Sequence[str]:
+    """By finding what a person writes who wants it that way, with the place."""
+    said = [(one.fact, acceptance(one)) for one in drift.findings]
+    return [f"{fact.file}:{fact.line}  {comment}" for fact, comment in said if fact is not None and comment]
+
+
+def how_to_ignore(drift: Drift, most: int) -> str:
+    """What a person writes who need not know of what is missing: all of it in one line, at most so many; or nothing."""
+    missing = [_in_list(one) for one in drift.findings if one.kind == "missing"]
+    if not missing:
+        return ""
+    names = ", ".join(missing[:most]) + (f" and {len(missing) - most:,} more" if len(missing) > most else "")
+    if "drift" in drift.ignores:
+        return f"to `drift`, which is under `ignore:` in promptforge.yaml, add  {names}"
+    if drift.ignores:
+        return f"under `ignore:` in promptforge.yaml add  drift: [{names}]"
+    return f"in promptforge.yaml  ignore: {{drift: [{names}]}}"
 
 
 def _pins(one: Finding) -> str:

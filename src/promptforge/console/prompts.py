@@ -10,7 +10,7 @@ from promptforge.estimate import MARGIN
 from promptforge.source import Diagnostic
 from promptforge.workbench.forge import AgentLine, Report
 
-__all__ = ["build_json", "build_text", "datasets_lines", "diff_json", "diff_markdown", "diff_text", "one_line"]
+__all__ = ["build_json", "build_text", "datasets_lines", "delta", "diff_json", "diff_markdown", "diff_text", "one_line"]
 
 # --- build ----------------------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ def one_line(diff: Diff) -> str:
     facts = [f for f in diff.facts if f.key]
     if not diff.agents:
         return "no prompt changed" + (f" ({plural(len(facts), 'fact')} that no prompt holds)" if facts else "")
-    shown = [f"{a.name} {_delta(a)}" for a in diff.agents[:4]]
+    shown = [f"{a.name} {delta(a)}" for a in diff.agents[:4]]
     more = f" and {len(diff.agents) - 4} more" if len(diff.agents) > 4 else ""
     cause = f"{plural(len(facts), 'fact')}, " if facts else ""
     return f"{cause}{plural(len(diff.agents), 'prompt')}: {', '.join(shown)}{more}"
@@ -132,7 +132,7 @@ def diff_text(diff: Diff, paint: Painter) -> str:
         lines += [paint("settings", "bold"), *(f"  {paint('~', 'yellow')} {name}" for name in diff.settings)]
     if diff.agents:
         lines.append(paint("agents", "bold"))
-        rows = [(a.name, _tokens(a), _delta(a), _why(a)) for a in diff.agents]
+        rows = [(a.name, _tokens(a), delta(a), _why(a)) for a in diff.agents]
         table = columns(rows, indent="  ").split("\n")
         lines += [paint(row, "red") if a.broken else row for row, a in zip(table, diff.agents, strict=True)]
         lines += [f"  {paint('!', 'red')} {text}" for a in diff.agents for text in _consequences(a)]
@@ -213,7 +213,8 @@ def _tokens(agent: AgentChange) -> str:
     return f"{before} → {after}"
 
 
-def _delta(agent: AgentChange) -> str:
+def delta(agent: AgentChange) -> str:
+    """What its tokens gained or lost, or what else happened to it."""
     if agent.broken:
         return "broken"
     if agent.tokens_before is None or agent.tokens_after is None:
@@ -371,7 +372,7 @@ def diff_markdown(diff: Diff, sides: tuple[str, str]) -> str:
         lines += ["", "Settings: " + ", ".join(f"`{name}`" for name in diff.settings)]
     if diff.agents:
         lines += ["", "| agent | tokens | change | because of |", "|---|---|---|---|"]
-        lines += [f"| {_md(a.name)} | {_tokens(a)} | {_delta(a)} | {_md(_why(a))} |" for a in diff.agents]
+        lines += [f"| {_md(a.name)} | {_tokens(a)} | {delta(a)} | {_md(_why(a))} |" for a in diff.agents]
         notes = [f"- {_md(text)}" for a in diff.agents for text in _consequences(a)]
         lines += ["", *notes] if notes else []
     examples = [e for e in diff.examples if e.id]

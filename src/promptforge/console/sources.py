@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from promptforge.console.accepting import how_to_accept, unused_words
+from promptforge.console.accepting import acceptance, acceptances, how_to_ignore, unused_words
 from promptforge.console.diagnostics import as_text, record
 from promptforge.console.prompts import diff_json, diff_text
 from promptforge.console.terminal import Painter, plural
 from promptforge.model import written
+from promptforge.source import Span
 from promptforge.workbench.drift import Drift, Finding
 from promptforge.workbench.holding import Difference, Held
 from promptforge.workbench.takeover import Takeover
@@ -208,9 +209,17 @@ def drift_text(drift: Drift, paint: Painter) -> str:
     for held in drift.held:
         lines += _rest(held, (), paint)
     lines += [f"{paint('note:', 'blue')} {note}" for note in drift.notes]
-    lines += [f"{paint('warning:', 'yellow')} {span}: {unused_words(words)}" for span, words in drift.unused]
-    lines += [f"  {how}" for how in how_to_accept(drift)]
+    lines += [f"{paint('warning:', 'yellow')} {span}: {words}" for span, words in _warnings(drift)]
+    lines += _block(paint, "where it is meant so, with your reason at the end of the line", acceptances(drift))
+    ignoring = how_to_ignore(drift, _MOST)
+    lines += _block(paint, "where nobody need know it", [ignoring] if ignoring else [])
     return "\n".join([*lines, _drift_sum(drift)])
+
+
+def _warnings(drift: Drift) -> Iterator[tuple[Span, str]]:
+    """What stands in the knowledge for `drift` and does nothing."""
+    yield from ((span, unused_words(words)) for span, words in drift.unused)
+    yield from ((one.span, f"{one.message}" + (f" ({one.hint})" if one.hint else "")) for one in drift.misunderstood)
 
 
 def _by_kind(drift: Drift) -> Iterator[tuple[str, list[Finding]]]:
@@ -304,12 +313,14 @@ def drift_json(drift: Drift) -> dict[str, object]:
                 "file": one.fact.file if one.fact else None,
                 "line": one.fact.line if one.fact else None,
                 "concerns": list(one.concerns),
+                "accept": acceptance(one) or None,
             }
             for one in drift.findings
         ],
         "untrue": diff_json(drift.diff, ("the knowledge", "what the sources show")) if drift.diff else None,
         "notes": list(drift.notes),
         "unused": [{"file": span.file, "line": span.line, "what": words} for span, words in drift.unused],
+        "misunderstood": [record(one) for one in drift.misunderstood],
     }
 
 
@@ -328,7 +339,7 @@ def drift_markdown(drift: Drift) -> str:
             lines.append(f"| {_md(_name(one))} | {_md(_told(one))} | {_md(_where(one))} |")
     if untrue := list(_untrue(drift)):
         lines += ["", "**Untrue today**", "", *(f"- {_md(text)}" for text in untrue)]
-    said = [*drift.notes, *(f"{span}: {unused_words(words)}" for span, words in drift.unused)]
+    said = [*drift.notes, *(f"{span}: {words}" for span, words in _warnings(drift))]
     lines += ["", *(f"- {_md(note)}" for note in said)] if said else []
     return "\n".join(lines)
 
@@ -351,9 +362,9 @@ def drift_github(drift: Drift, within: str = "") -> str:
             level = _LEVELS.get(kind, "error")
             text = f"{_said(one)} ({_where(one)})"
             lines.append(f"::{level}{stands}title={_property(f'drift: {kind}')}::{_data(text)}")
-    for span, words in drift.unused:
+    for span, words in _warnings(drift):
         place = f"file={_property(within + span.file)},line={span.line},"
-        lines.append(f"::warning {place}title=drift%3A acceptance of nothing::{_data(unused_words(words))}")
+        lines.append(f"::warning {place}title=drift%3A acceptance of nothing::{_data(words)}")
     lines += [f"::error title={_property('drift: untrue today')}::{_data(text)}" for text in _untrue(drift)]
     return "\n".join(lines)
 

@@ -24,6 +24,7 @@ class Ansible:
 
     name = "ansible"
     about = f"Hosts of an inventory; {DUMPS['ansible'].command}"
+    options: tuple[str, ...] = ()
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every host of every group. The machine that runs Ansible is noise."""

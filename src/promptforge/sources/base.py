@@ -65,6 +65,8 @@ class Source(Protocol):
     """As the command line calls it."""
     about: str
     """One line, with the command that makes the dump."""
+    options: tuple[str, ...]
+    """What may be said beside the files, by its name: `host`."""
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """What the files show. Raises SourceError."""

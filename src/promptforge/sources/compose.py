@@ -27,6 +27,7 @@ class Compose:
 
     name = "compose"
     about = f"Published ports of a compose project; {DUMPS['compose'].command}"
+    options: tuple[str, ...] = ("host",)
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every published port. Those that only the host reaches are noise.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from promptforge.sources.dump import lines_of, shown, wrong
@@ -12,6 +13,7 @@ __all__ = ["leases_of_dhcpd"]
 
 _OPEN = re.compile(r"\s*(lease|host)\s+(\S+)\s*\{(.*)", re.I)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[;{}]|[^";{}]+')
+_EPOCH = re.compile(r"[0-9]{1,12}")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\([0-7]{3}|.)")
 
@@ -39,7 +41,20 @@ def _lease(address: str, statements: dict[str, str], place: str) -> Lease:
         address=address,
         name=_unquoted(statements.get("client-hostname", "")),
         noise="" if state == "active" else "lease that has ended",
+        since=_time(statements.get("cltt") or statements.get("starts", "")),
+        until=_time(statements.get("ends", "")),
     )
+
+
+def _time(written: str) -> int:
+    """`6 2026/11/21 10:00:00`, always of UTC, or `epoch 1795255200`; 0 for `never`."""
+    kind, _, said = written.partition(" ")
+    if kind == "epoch":
+        return int(said) if _EPOCH.fullmatch(said.strip()) else 0
+    try:
+        return max(0, int(datetime.strptime(said.strip(), "%Y/%m/%d %H:%M:%S").replace(tzinfo=UTC).timestamp()))
+    except ValueError:
+        return 0
 
 
 def _unquoted(written: str) -> str:
@@ -81,7 +96,7 @@ def _blocks(path: Path, made: Gathering) -> Iterator[tuple[str, str, dict[str, s
         raise wrong(made.source, path, found="the beginning of it: a block is not closed", place=str(first))
 
 
-_SAID = ("hardware ethernet", "fixed-address", "client-hostname", "binding state")
+_SAID = ("hardware ethernet", "fixed-address", "client-hostname", "binding state", "starts", "ends", "cltt")
 
 
 def _statement(written: str, statements: dict[str, str]) -> None:

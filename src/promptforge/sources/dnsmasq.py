@@ -15,6 +15,9 @@ from promptforge.sources.marks import mac_of, plain_address
 
 __all__ = ["leases_of_dnsmasq"]
 
+_FIELDS = 5
+_CLIENT = re.compile(r"\*|[0-9A-Fa-f]{1,2}(?:[:-][0-9A-Fa-f]{1,2})*")
+_NO_LEASE = f"lines that are no lease, with more than {_FIELDS} fields or a last one that is no client id"
 _EXPIRY = re.compile(r"\d{1,20}")
 _ARP_TYPE = re.compile(r"[0-9A-Fa-f]{2}-(?=[0-9A-Fa-f]{1,2}:)")
 _SETTING = re.compile(r"\s*(?:#.*|[a-z0-9-]+(?:=.*)?)?", re.DOTALL)
@@ -32,18 +35,21 @@ def leases_of_dnsmasq(path: Path, made: Gathering) -> Iterator[Lease]:
         elif words[0] == "duid":
             continue
         elif _EXPIRY.fullmatch(words[0]) and len(words) >= 4:
-            yield _lease(words, place)
+            if len(words) > _FIELDS or not _CLIENT.fullmatch(words[_FIELDS - 1] if words[_FIELDS - 1 :] else "*"):
+                made.pass_over(_NO_LEASE, place)
+            else:
+                yield _lease(words, place)
         elif not _SETTING.fullmatch(line) or _EXPIRY.fullmatch(words[0]):
             found = "a line of another form; was the dump cut off?"
             raise wrong(made.source, path, found=found, place=str(number))
 
 
 def _lease(words: list[str], place: str) -> Lease:
-    mac, address = _ARP_TYPE.sub("", words[1]), words[2]
+    mac, address, until = _ARP_TYPE.sub("", words[1]), words[2], int(words[0])
     name = "" if words[3] == "*" else words[3]
     if ":" in address and ":" not in words[1]:
-        return Lease(place, address=address, name=name, noise="lease of IPv6, which names no MAC")
-    return Lease(place, mac=mac, address=address, name=name)
+        return Lease(place, address=address, name=name, noise="lease of IPv6, which names no MAC", until=until)
+    return Lease(place, mac=mac, address=address, name=name, until=until)
 
 
 def _reservation(written: str, place: str, made: Gathering) -> Iterator[Lease]:

@@ -60,8 +60,8 @@ _ODD = re.compile(r"[^\w.:@-]", re.ASCII)
 
 
 def shown(path: Path) -> str:
-    """A file's name as places show it."""
-    return "".join(c if c.isprintable() else "?" for c in path.name)
+    """A file's path as places show it: as it was typed, or as an Include leads to it."""
+    return "".join(c if c.isprintable() else "?" for c in str(path))
 
 
 def wrong(source: str, path: Path, *, found: str = "", place: str = "") -> SourceError:

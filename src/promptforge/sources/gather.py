@@ -28,6 +28,7 @@ class Gathering:
         self._hosts: dict[str, int] = {}
         self._notes: dict[str, None] = {}
         self._passed: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
         self._unknown: dict[str, Counter[str]] = {}
 
     def add(self, seen: Seen) -> None:
@@ -56,9 +57,11 @@ class Gathering:
         """Say something to the person, once."""
         self._notes[words] = None
 
-    def pass_over(self, what: str) -> None:
-        """Count something that no fact was made of; `what` in the plural: "lines without a MAC"."""
+    def pass_over(self, what: str, place: str = "") -> None:
+        """Count something that no fact was made of; `what` in the plural: "lines without a MAC"; and its place."""
         self._passed[what] += 1
+        if place:
+            self._first.setdefault(what, place)
 
     def unknown(self, what: str, fields: Iterable[str], known: frozenset[str]) -> None:
         """Remember fields that no known version has."""
@@ -88,7 +91,10 @@ class Gathering:
         )
 
     def _passed_over(self) -> tuple[str, ...]:
-        return tuple(f"passed over {what}: {count:,}" for what, count in sorted(self._passed.items()))
+        return tuple(
+            f"passed over {what}: {count:,}" + (f" (the first: {self._first[what]})" if what in self._first else "")
+            for what, count in sorted(self._passed.items())
+        )
 
     def _unknown_fields(self) -> tuple[str, ...]:
         return tuple(

@@ -42,6 +42,7 @@ class HomeAssistant:
 
     name = "homeassistant"
     about = f"Entities and devices; {DUMPS['homeassistant'].command}"
+    options: tuple[str, ...] = ()
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every entity and device of all the files. Diagnostic, hidden and disabled ones are noise."""

@@ -12,6 +12,9 @@ from promptforge.sources.marks import first_label
 
 __all__ = ["leases_of_kea_csv", "leases_of_kea_json"]
 
+_FOR_EVER = 2**32 - 1
+"""The lifetime of a lease that never ends."""
+_DIGITS = 12
 _STATES = {"1": "address that a client declined", "2": "lease that has ended", "3": "lease that was given back"}
 
 
@@ -43,7 +46,13 @@ def _row(row: Mapping[str, str], place: str) -> Lease:
     mac = row.get("hwaddr", "")
     if not mac and "duid" in row:
         noise = noise or "lease of IPv6, which names no MAC"
-    return Lease(place, mac=mac, address=row["address"], name=name, noise=noise)
+    length, until = _number(row.get("valid_lifetime")), _number(row.get("expire"))
+    made = Lease(place, mac=mac, address=row["address"], name=name, noise=noise)
+    return made if length in (0, _FOR_EVER) else made._replace(since=max(0, until - length), until=until)
+
+
+def _number(written: object) -> int:
+    return int(text) if (text := str(written)).isascii() and text.isdigit() and len(text) <= _DIGITS else 0
 
 
 def leases_of_kea_json(path: Path, made: Gathering) -> Iterator[Lease]:
@@ -72,4 +81,7 @@ def _client(row: Mapping[str, Any], place: str, reserved: bool) -> Lease:
     if not mac:
         noise = noise or "lease of IPv6, which names no MAC"
     name = first_label(str(row.get("hostname") or ""))
-    return Lease(place, mac=mac, address=row.get("ip-address"), name=name, noise=noise, reserved=reserved)
+    length, since = _number(row.get("valid-lft")), _number(row.get("cltt"))
+    made = Lease(place, mac=mac, address=row.get("ip-address"), name=name, noise=noise, reserved=reserved)
+    never = reserved or not since or length in (0, _FOR_EVER)
+    return made if never else made._replace(since=since, until=since + length)

@@ -19,3 +19,7 @@ class Lease(NamedTuple):
     noise: str = ""
     reserved: bool = False
     """Whether a person gave it its address."""
+    since: int = 0
+    """When it was given or renewed, in seconds since 1970; 0 where the dump does not say."""
+    until: int = 0
+    """When it ends; 0 where it never does, or the dump does not say."""

@@ -13,7 +13,7 @@ from promptforge.sources.base import Observation, Seen
 from promptforge.sources.clean import Texts
 from promptforge.sources.dhcpd import leases_of_dhcpd
 from promptforge.sources.dnsmasq import leases_of_dnsmasq
-from promptforge.sources.dump import head_of, wrong
+from promptforge.sources.dump import head_of, shown, wrong
 from promptforge.sources.gather import Gathering, identity_of
 from promptforge.sources.kea import leases_of_kea_csv, leases_of_kea_json
 from promptforge.sources.lease import Lease
@@ -38,13 +38,14 @@ class Leases:
 
     name = "leases"
     about = f"Devices that got an address; {DUMPS['leases'].command}"
+    options: tuple[str, ...] = ()
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every client. Ended leases, those of IPv6, guests' and containers' are noise."""
         made = Gathering(self.name, files)
         clients: dict[str, tuple[Lease, Mac | None]] = {}
         for path in files:
-            for lease in _form_of(path)(path, made):
+            for lease in _judged(list(_form_of(path)(path, made)), path, made):
                 _remember(clients, lease, made)
         passing = sum(_take(made, lease, mac) for lease, mac in clients.values())
         if passing:
@@ -61,6 +62,31 @@ def _form_of(path: Path) -> _Reader:
         if sign.search(head):
             return reader
     raise wrong("leases", path)
+
+
+_ENDED = "lease that has ended"
+_LONGEST_S = 31 * 86_400
+"""A lease that ends so much before half of the others is taken for one that has ended."""
+_FIRST_DAY_S = 10**9
+"""2001: no dump is older, so smaller times are lengths."""
+
+
+def _judged(leases: Sequence[Lease], path: Path, made: Gathering) -> Iterator[Lease]:
+    """Those that had ended when the dump was made are noise: by its own times, so that an old dump reads as it did.
+
+    The last lease that was given shows when that was. dnsmasq says only when each ends: then half of them are the
+    measure, so that one lease of a year, or of 1970, moves nothing.
+    """
+    ends = sorted(lease.until for lease in leases if lease.until)
+    given = max((lease.since for lease in leases), default=0)
+    if ends and not given and ends[-1] < _FIRST_DAY_S:
+        made.note(
+            f"{shown(path)}: its times are lengths, as routers without a clock write them; none is taken for ended"
+        )
+    elif ends:
+        at = given or ends[len(ends) // 2] - _LONGEST_S
+        leases = [one._replace(noise=one.noise or _ENDED) if 0 < one.until < at else one for one in leases]
+    yield from leases
 
 
 def _remember(clients: dict[str, tuple[Lease, Mac | None]], lease: Lease, made: Gathering) -> None:

@@ -43,6 +43,7 @@ class Netbox:
 
     name = "netbox"
     about = f"Devices, addresses, prefixes and services; {DUMPS['netbox'].command}"
+    options: tuple[str, ...] = ()
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every object of the lists. What is planned or retired is noise."""

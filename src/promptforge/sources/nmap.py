@@ -41,6 +41,7 @@ class Nmap:
 
     name = "nmap"
     about = f"Hosts and open ports of a scan; {DUMPS['nmap'].command}"
+    options: tuple[str, ...] = ()
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Hosts with open ports are hosts; others with an address are devices."""

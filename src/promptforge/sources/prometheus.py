@@ -33,6 +33,7 @@ class Prometheus:
 
     name = "prometheus"
     about = f"Exporters of Prometheus; {DUMPS['prometheus'].command}"
+    options: tuple[str, ...] = ("host",)
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every target. Dropped ones, and what is probed through another exporter, are noise.

@@ -36,6 +36,7 @@ class Sockets:
 
     name = "sockets"
     about = f"Listening sockets of one host; {DUMPS['sockets'].command}"
+    options: tuple[str, ...] = ("host",)
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every port of each file's host. Sockets that only the host reaches and passing ones are noise.

@@ -84,6 +84,7 @@ class Ssh:
 
     name = "ssh"
     about = f"Aliases of OpenSSH; {DUMPS['ssh'].command}"
+    options: tuple[str, ...] = ("home",)
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every alias without a wildcard. Forges of code and the machine itself are noise.

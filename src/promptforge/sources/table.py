@@ -31,6 +31,7 @@ class Table:
 
     name = "table"
     about = f"Any table as CSV, JSON or YAML; {DUMPS['table'].command}"
+    options: tuple[str, ...] = ("mapping",)
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every row that has a key. Rows that the mapping's `skip` names are noise.

@@ -32,6 +32,7 @@ class Tailscale:
 
     name = "tailscale"
     about = f"The nodes of a tailnet; {DUMPS['tailscale'].command}"
+    options: tuple[str, ...] = ()
 
     def read(self, files: Sequence[Path], *, options: Mapping[str, str]) -> Observation:
         """Every node, `Self` included. Mullvad's exit nodes and nodes of others are noise."""

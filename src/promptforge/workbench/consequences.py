@@ -9,7 +9,7 @@ from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.diff import Diff, compare
 from promptforge.errors import InputError
-from promptforge.files import Tree
+from promptforge.files import CONFIG, Tree
 from promptforge.source import Diagnostic
 from promptforge.workbench.suites import Suites, load_suites
 from promptforge.workbench.touched import new_errors, touched_cases
@@ -40,13 +40,16 @@ class After:
 
 
 def read_now(root: Path, *, today: datetime.date) -> Now:
-    """The project, compiled. Raises InputError where some of its facts cannot be read."""
+    """The project, compiled. Raises InputError where some of its facts, or what it accepts, cannot be read."""
     tree = read_project(root)
     build = compile_project(tree, today=today)
     unread = [d for d in build.errors if d.code < "PF2" and d.code != _EMPTY and d.span.file.startswith("knowledge")]
     if unread:
         message = f"{unread[0].span.file} cannot be read, so nobody can say what is known: {unread[0].message}"
         raise InputError(message, hint="mend it first: promptforge check")
+    if unclear := next((d for d in build.errors if d.code < "PF3" and d.span.file == CONFIG), None):
+        message = f"{unclear.span}: {unclear.code}: {unclear.message}"
+        raise InputError(message, hint=f"{unclear.hint}; until then nobody can say what is accepted".removeprefix("; "))
     return Now(tree=tree, build=build, suites=load_suites(build))
 
 

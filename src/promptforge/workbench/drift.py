@@ -6,12 +6,14 @@ now. What is only not seen may be asleep: it is named, with whom it concerns, an
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptforge.compiler.allow import misunderstood
+from promptforge.compiler.build import Build
 from promptforge.diff import Diff
 from promptforge.model import Fact, canonical
-from promptforge.source import Span
+from promptforge.source import Diagnostic, Span
 from promptforge.sources.base import Observation
 from promptforge.workbench.accepted import read_accepted
 from promptforge.workbench.consequences import Now, after, read_now
@@ -61,6 +63,10 @@ class Drift:
     notes: tuple[str, ...]
     unused: tuple[tuple[Span, str], ...] = ()
     """Acceptances that accept nothing any more: where they stand, and what they say."""
+    misunderstood: tuple[Diagnostic, ...] = ()
+    """Comments of the knowledge that were meant for promptforge and say nothing to it."""
+    ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What promptforge.yaml says under `ignore`."""
 
     @property
     def clean(self) -> bool:
@@ -96,7 +102,15 @@ def find_drift(
         diff=then.diff if then else None,
         notes=said,
         unused=tuple(accepted.unused(helds)),
+        misunderstood=_misunderstood(now.build),
+        ignores=now.build.project.config.ignore,
     )
+
+
+def _misunderstood(build: Build) -> tuple[Diagnostic, ...]:
+    """An acceptance with a slip in it accepts nothing, so whoever reads the report must know of it."""
+    knowledge = {file: one for file, one in build.documents.items() if file.startswith("knowledge/")}
+    return tuple(misunderstood(build.project.tables, knowledge))
 
 
 def _differences(helds: Iterable[Held]) -> Iterator[tuple[tuple[str, ...], Difference]]:

@@ -3,6 +3,7 @@
 import datetime
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -125,6 +126,16 @@ def _refuse_foreign(path: Path, output: str) -> None:
         raise UsageError(f"the output '{output}' would write over a file of yours", hint=hint)
 
 
+def _refuse_far(root: Path, path: Path, output: str) -> None:
+    """Outside the project one folder is made where there is none, but not at the root of the disk: it is a slip."""
+    folder = path.parent
+    above = folder.parent
+    if path.is_relative_to(root) or folder.exists() or (above.exists() and above != above.parent):
+        return
+    hint = f"make it, if that is the place: mkdir -p {shlex.quote(str(folder))}"
+    raise UsageError(f"there is no folder '{folder}' for the output '{output}'", hint=hint)
+
+
 def lock_path(output: Path) -> Path:
     """The artifact's lock beside it."""
     return output.with_name(output.stem + ".lock.json")
@@ -154,6 +165,7 @@ def forge(
         place = output or build.project.config.output
         path = output_path(root, place)
         _refuse_foreign(path, place)
+        _refuse_far(root, path, place)
         before = _previous(root, place)
         artifact = _carry(before, build, only) if only else build.artifact
         report = make_report(artifact, build.diagnostics, place)

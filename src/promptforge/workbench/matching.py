@@ -57,6 +57,8 @@ def match(
     matches: dict[int, Match] = {}
     for one in seen:
         index.claim(one)
+    for one in seen:
+        index.learn(one)
     for number, one in sorted(enumerate(seen), key=lambda pair: _FIRST.get(pair[1].table, 2)):
         resolved, held = names.resolve(one)
         made = index.find(resolved)._replace(held=held)
@@ -151,6 +153,7 @@ class _Index:
         self._facts: dict[tuple[str, str], list[Fact]] = {}
         self._folded: dict[tuple[str, str], list[Fact]] = {}
         self._moved: dict[str, set[str]] = {}
+        self._macs: dict[str, set[str]] = {}
         for table in tables.values():
             columns = list(_identifying(table, kinds))
             for fact in table.facts:
@@ -173,6 +176,13 @@ class _Index:
         addresses = {_comparable("ip", value) for value in (seen.values.get(column) for column in _ADDRESSES) if value}
         for fact in facts if addresses else ():
             self._moved.setdefault(fact.id, set()).update(addresses)
+
+    def learn(self, seen: Seen) -> None:
+        """Remember the MACs of facts that say none: what has another one is not they, even if these are not taken."""
+        macs = {_comparable("mac", value) for kind, value in seen.identity if kind == "mac"}
+        fact = self.find(seen).fact if macs else None
+        if fact is not None and fact.values.get("mac") is None:
+            self._macs.setdefault(fact.id, set()).update(macs)
 
     def find(self, seen: Seen) -> Match:
         """The fact that it is."""
@@ -217,7 +227,10 @@ class _Index:
     def _by_name_elsewhere(self, seen: Seen) -> Match:
         """New, unless a host is called as the device, or the other way round: it may be one thing in two tables."""
         facts = self._folded.get((_KIN.get(seen.table, ""), seen.key.casefold()), [])
-        facts = [fact for fact in facts if not self._contradicts(seen, fact, "")]
+        macs = {_comparable("mac", value) for kind, value in seen.identity if kind == "mac"}
+        others = [self._macs.get(fact.id, macs) for fact in facts]
+        pairs = zip(facts, others, strict=True)
+        facts = [f for f, its in pairs if not self._contradicts(seen, f, "") and not (macs and macs.isdisjoint(its))]
         return Match(seen, doubt=f"{facts[0].id} has the same name", perhaps=tuple(facts)) if facts else Match(seen)
 
     def _contradicts(self, seen: Seen, fact: Fact, by: str) -> bool:

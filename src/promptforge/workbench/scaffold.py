@@ -21,7 +21,7 @@ __all__ = ["WORKFLOW", "Scaffold", "place", "project_name", "refuse_project", "s
 _DOT = "dot-"
 """How the starter's hidden files begin, so that no tool takes them for this repository's own."""
 _YOURS = {
-    ".gitignore": ("build/", ".promptforge/"),
+    ".gitignore": ("build/", ".promptforge/", "evals/", "logs/", "dumps/"),
     ".pre-commit-config.yaml": ("promptforge check", "promptforge build --check"),
 }
 """Files that most repositories have: theirs stays, and the user is told what of ours it lacks."""

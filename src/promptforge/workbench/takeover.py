@@ -5,7 +5,7 @@ it is asked for.
 """
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
@@ -125,11 +125,26 @@ def _made(
         open=tuple(one for one in differences if one.fact.id not in asked),
         by_hand=edits.by_hand,
         followed=edits.followed,
-        notes=(*held.observation.notes, *edits.notes, *left_alone),
+        notes=(*held.observation.notes, *edits.notes, *left_alone, *_unread(edits, then)),
         diff=then.diff if then else None,
         problems=then.problems if then else (),
         after=then,
     )
+
+
+def _unread(edits: Edits, then: After | None) -> Iterator[str]:
+    """Tables with new facts of which no prompt holds anything, with what would bring them into one."""
+    if then is None or not then.build.project.agents:
+        return
+    agents = [*then.build.project.agents.values()]
+    shown = {section.name for agent in agents for section in agent.sections if section.kind == "table"}
+    for entry in then.build.artifact.entries.values():
+        shown |= {id_.partition("/")[0] for segment in entry.enriched.segments for id_ in segment.facts}
+    reader = next((one for one in agents if one.privacy == "local"), agents[0])
+    file = reader.sections[-1].file if reader.sections else reader.file
+    for table in dict.fromkeys(one.match.seen.table for one in edits.added):
+        if table not in shown:
+            yield f"no agent's prompt has the table {table}: add `- {{table: {table}}}` to sections in {file}"
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
