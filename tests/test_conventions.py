@@ -42,7 +42,19 @@ def loaded_by(*arguments: str) -> set[str]:
 
 def test_help_loads_no_heavy_library():
     """`promptforge --help` imports none of the libraries that only commands need."""
-    heavy = {"jinja2", "jsonschema", "yaml", "tiktoken", "openai", "anthropic", "rich", "tokenizers", "bpe_openai", "starlette", "uvicorn"}
+    heavy = {
+        "jinja2",
+        "jsonschema",
+        "yaml",
+        "tiktoken",
+        "openai",
+        "anthropic",
+        "rich",
+        "tokenizers",
+        "bpe_openai",
+        "starlette",
+        "uvicorn",
+    }
     assert not heavy & loaded_by("--help")
 
 

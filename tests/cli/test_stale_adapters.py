@@ -101,3 +101,13 @@ def test_promote_says_it_and_judges_all_the_same(tmp_path, pf):
     assert pf("build", cwd=root).code == 0
     folders = [one["folder"] for one in told(pf, root)]
     assert [folder.rpartition("/")[0] for folder in folders] == ["build/adapters", ".promptforge/champions/tiny"]
+
+
+def test_an_adapter_that_does_not_say_what_it_rests_on_is_named(root, pf):
+    """Whatever stands in its adapter.json, `diff` goes on."""
+    folder = root / "build/adapters/odd"
+    folder.mkdir()
+    (folder / "adapters.safetensors").write_bytes(b"")
+    (folder / "adapter.json").write_text(json.dumps({"data": "d", "recipe": "odd", "base": "b"}))
+    (one,) = (one for one in told(pf, root) if one["folder"] == "build/adapters/odd")
+    assert one["problem"] == "its adapter.json does not say what it rests on: model, system, facts, prompts"

@@ -2,8 +2,14 @@
 
 import base64
 import hashlib
+import os
 import re
 import socket
+import stat
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -129,23 +135,64 @@ def test_the_page_is_one_document(page):
     assert page.token not in reply.text
 
 
-def test_the_address_of_a_browsers_command_line_works_once(show, monkeypatch):
-    """Others on this machine can read it there: it leads to the page, and then nowhere."""
+@pytest.fixture
+def started(monkeypatch):
+    """What a browser was started with."""
     asked = []
     monkeypatch.setattr("webbrowser.open", asked.append)
+    return asked
+
+
+def test_a_browsers_command_line_holds_nothing_that_leads_to_the_page(show, started):
+    """Others on this machine can read it: it names a file that they cannot read, which goes when the page ends."""
     with show({"DISPLAY": ":0"}) as page:
-        (first,) = until(lambda: asked)
-        path = f"/{first.rsplit('/', 1)[1]}"
-        assert page.token not in first
-        reply = page.send("GET", path)
-        assert (reply.status, reply.headers["Location"]) == (303, page.address)
-        assert page.send("GET", path).status == 404
+        (address,) = until(lambda: started)
+        path = Path(url2pathname(urlsplit(address).path))
+        assert address == path.as_uri()
+        assert path.parent == page.root / ".promptforge/page"
+        assert [stat.S_IMODE(one.stat().st_mode) for one in (path, path.parent)] == [0o600, 0o700]
+        assert page.token not in address
+        assert page.host not in address
+        text = path.read_text()
+        assert f'<meta http-equiv="refresh" content="0; url={page.address}">' in text
+        assert f'<a href="{page.address}">' in text
+        assert len(path.stem) >= 20
+    assert list(path.parent.iterdir()) == []
 
 
-def test_without_a_screen_no_browser_is_started(show, monkeypatch):
-    """One in the terminal would take it from the watcher."""
-    asked = []
-    monkeypatch.setattr("webbrowser.open", asked.append)
+def test_the_file_of_a_killed_page_goes_with_the_next(show, root, started):
+    """Not that of another page of the same project, which is young, and nothing that is not ours."""
+    folder = root / ".promptforge/page"
+    folder.mkdir(parents=True, mode=0o755)
+    for name, age_s in (("door-old.html", 7200), ("door-young.html", 60), ("index.html", 7200)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - age_s,) * 2)
+    with show({"DISPLAY": ":0"}):
+        until(lambda: started)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert sorted(path.name for path in folder.iterdir()) == ["door-young.html", "index.html"]
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link"])
+def test_where_the_file_cannot_be_written_no_browser_is_started(show, root, started, tmp_path_factory, kind):
+    """The address is printed all the same; what a link leads to is left as it is."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    elsewhere.chmod(0o755)
+    place = root / ".promptforge/page"
+    place.parent.mkdir()
+    if kind == "a file":
+        place.touch()
+    else:
+        place.symlink_to(elsewhere)
+    with show({"DISPLAY": ":0"}) as page:
+        assert page.get("").status == 200
+    assert started == []
+    assert (stat.S_IMODE(elsewhere.stat().st_mode), list(elsewhere.iterdir())) == (0o755, [])
+
+
+def test_without_a_screen_no_browser_is_started(show, started):
+    """One in the terminal would take it from the watcher; and then nothing is written for one."""
     with show({"TERM": "xterm"}) as page:
         assert page.get("").status == 200
-    assert asked == []
+        assert not (page.root / ".promptforge/page").exists()
+    assert started == []

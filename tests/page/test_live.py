@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,18 @@ def test_an_edit_of_a_suite_is_an_edit(page):
     edit = page.worked_out()["save"]
     assert (edit["facts"], edit["agents"]) == ([], {})
     assert [(case["id"], case["what"]) for case in edit["cases"]] == [("leet", ["question"])]
+
+
+def test_the_cases_of_the_opening_are_kept_however_many_saves_follow(page):
+    """What a baseline names is not let go: today's suites in its place would hide that a case was reworded."""
+    page.worked_out()
+    page.save("suites/house.yaml", ("Which port is LEET?", "On which port is LEET?"))
+    page.worked_out()
+    for number in range(10):
+        page.save(KNOWLEDGE, (f"role: hub{'x' * number}", f"role: hub{'x' * (number + 1)}"))
+        found = page.worked_out()
+    assert [(case["id"], case["what"]) for case in found["opened"]["cases"]] == [("leet", ["question"])]
+    assert found["save"]["cases"] == []
 
 
 def test_a_broken_save_keeps_the_last_good_prompt(page):
@@ -237,6 +250,27 @@ def test_without_git_there_are_no_dots(page):
     """And a line says why."""
     found = page.worked_out()
     assert (found["commit"], found["dots"], found["no_commit"]) == (None, [], "this project is in no git repository")
+
+
+@pytest.mark.parametrize("text", ["gitdir: nowhere\n", "gitdir: \0\n"])
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_git_file_that_leads_nowhere_takes_the_dots_alone(root, show, monkeypatch, text, readable):
+    """It may be another user's, damaged, or of a worktree that is gone: the page opens, and says what git says."""
+    (root / ".git").write_text(text)
+    read = Path.read_text
+
+    def reading(path, *arguments, **options):
+        if path.name == ".git" and not readable:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "read_text", reading)
+    with show() as page:
+        found = page.worked_out()
+        assert (found["commit"], found["dots"]) == (None, [])
+        assert found["no_commit"] not in ("", "this project is in no git repository")
+        page.save(KNOWLEDGE, RENUMBER)
+        assert page.worked_out()["save"]["facts"]
 
 
 def test_dots_are_for_what_differs_from_the_commit(git, page):

@@ -1,5 +1,6 @@
 """The stream, the questions, and the end."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -7,9 +8,11 @@ import time
 
 import pytest
 
+from backends.servers import chunk, serving, streaming
 from promptforge.backends.base import Answer, Request
 from promptforge.backends.reader import Reader
 from promptforge.backends.replay import Recording
+from promptforge.page.server import _Answering
 from promptforge.workbench.forge import last_build
 from waiting import until
 
@@ -131,9 +134,7 @@ def test_not_more_than_four_questions_wait(root, show):
     """A model that never answers holds its place; a fifth question is told so, and the places come back."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.listen(20)
-        local = f"backend: compatible, base_url: 'http://127.0.0.1:{silent.getsockname()[1]}/v1', model: m, tier: local"
-        config = (root / "promptforge.yaml").read_text() + f"  mute: {{{local}}}\n"
-        (root / "promptforge.yaml").write_text(config)
+        local_model(root, "mute", silent.getsockname()[1])
         asked = {"agent": "yoda", "question": "Who are you?", "model": "mute", "together": True}
         with show() as page:
             replies = []
@@ -149,6 +150,104 @@ def test_not_more_than_four_questions_wait(root, show):
                 asker.join(30)
             assert [len(pieces(reply)) for reply in replies] == [2] * 4
             assert until(lambda: page.post("ask", {**asked, "model": ""}).status == 200)
+
+
+def local_model(root, name, port):
+    """Name a server on this machine in the house's config."""
+    entry = f"backend: compatible, base_url: 'http://127.0.0.1:{port}/v1', model: m, tier: local"
+    config = (root / "promptforge.yaml").read_text()
+    (root / "promptforge.yaml").write_text(f"{config}  {name}: {{{entry}}}\n")
+
+
+def test_an_emoji_that_is_cut_in_two_arrives_whole(root, show):
+    """A server may send each half of it by itself: neither has bytes in UTF-8, and the answer goes on."""
+    answer = streaming(*(chunk({"content": part}) for part in ("Hm ", "\ud83d", "\ude00", " yes")), b"data: [DONE]\n\n")
+    with serving(answer) as server:
+        local_model(root, "halves", server.port)
+        with show() as page:
+            said = pieces(page.post("ask", {"agent": "yoda", "question": "Who?", "model": "halves"}))
+    for variant in ("base", "enriched"):
+        text = "".join(piece.get("text", "") for piece in said if piece["variant"] == variant)
+        assert text.encode("utf-16", "surrogatepass").decode("utf-16") == "Hm \N{GRINNING FACE} yes"
+    assert sum("done" in piece for piece in said) == 2
+
+
+def test_half_an_emoji_in_a_request_or_in_a_part_is_data(page):
+    """It comes back in the words about it, and goes out to all who watch."""
+    reply = page.post("open", {"file": "\ud83d", "line": 1})
+    assert reply.status == 400
+    said = pieces(page.post("ask", {"agent": "\ud83d", "question": "Who?"}))
+    assert [piece["error"] for piece in said] == ["no agent '\ud83d'"] * 2
+    page.live.failed(_StoppedError("half of one: \ud83d"))
+    assert page.state()["problem"]["message"] == "half of one: \ud83d"
+
+
+def test_a_question_that_is_stopped_ends_before_any_text_comes(root, show):
+    """The page's Stop, or a closed tab, hangs up on a model that is still thinking; the place is free again."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.listen(20)
+        local_model(root, "mute", silent.getsockname()[1])
+        asked = json.dumps({"agent": "yoda", "question": "Who?", "model": "mute", "together": True}).encode()
+        with show() as page:
+            head = (
+                f"POST /{page.token}/ask HTTP/1.1\r\nHost: {page.host}\r\nOrigin: http://{page.host}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(asked)}\r\n\r\n"
+            )
+            for _ in range(5):  # one more than there are places
+                with socket.create_connection(("127.0.0.1", int(page.host.partition(":")[2]))) as asker:
+                    asker.sendall(head.encode() + asked)
+                    taken = [silent.accept()[0] for _ in range(2)]
+                for connection in taken:
+                    with connection:
+                        connection.settimeout(30)  # the model would have 120 s
+                        while connection.recv(65536):
+                            pass
+                until(lambda: not [one for one in threading.enumerate() if one.name == "asking"])
+
+
+@pytest.mark.parametrize("leaves", ["at once", "while it is sent to"])
+def test_a_question_ends_for_a_client_that_leaves_before_the_first_piece(leaves):
+    """Nothing was sent yet, and nobody will ever read it."""
+
+    async def receive():
+        if leaves != "at once":
+            await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        if leaves != "at once":
+            raise asyncio.CancelledError
+        await asyncio.sleep(60)
+
+    async def exchange():
+        gone = threading.Event()
+        answering = asyncio.ensure_future(
+            _Answering(asyncio.Queue(), gone)({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+        )
+        await asyncio.wait([answering], timeout=30)
+        assert answering.done()
+        return gone.is_set()
+
+    assert asyncio.run(exchange())
+
+
+def test_where_no_thread_can_be_started_the_place_is_free_again(page, monkeypatch):
+    """The page is told, and five such questions later one is still taken."""
+    start = threading.Thread.start
+
+    def starting(thread):
+        if thread.name == "asking":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    asked = {"agent": "yoda", "question": "Who are you?"}
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", starting)
+        for _ in range(5):
+            reply = page.post("ask", asked)
+            assert (reply.status, reply.data["error"]) == (400, "this machine has no thread left")
+            assert reply.data["hint"] == "wait, and ask again"
+    assert page.post("ask", asked).status == 200
 
 
 @pytest.mark.parametrize(

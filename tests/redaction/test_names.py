@@ -54,6 +54,17 @@ def test_a_name_is_found_as_people_write_it(text, wanted):
     assert redact(HOUSE, text) == wanted
 
 
+def test_a_hyphen_more_or_less_is_the_same_name():
+    """`benchpi` is `bench-pi`, from six letters on: `pi-4` is not the word pi4."""
+    known = names(("host", "bench-pi"), ("host", "shedbox"), ("host", "pi-4"))
+    bench, shed = known.exact["bench-pi"], known.exact["shedbox"]
+    assert (
+        redact(known, "benchpi BENCHPI shed-box shed_box, shed box")
+        == f"{bench} {bench.upper()} {shed} {shed}, shed box"
+    )
+    assert redact(known, "pi4 benchpit shed-boxes") == "pi4 benchpit shed-boxes"
+
+
 def test_a_word_of_the_format_stays_where_it_is_one():
     """A host called `port` is replaced in a sentence, and not where a word alone may be a column."""
     known = names(("host", "port"), ("host", "lan"))

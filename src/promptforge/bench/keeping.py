@@ -54,21 +54,31 @@ class Keeper:
         self._answers, self._run, self._failed = answers, run, failed
         self._waiting: queue.SimpleQueue[_Unwritten | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
+        self._door = threading.Lock()
+        self._closed = False
 
     def __enter__(self) -> Self:
         self._writer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
+        with self._door:
+            self._closed = True
+            self._waiting.put(None)
         self._writer.join()
 
     def keep(self, identity: str, outcome: Outcome) -> None:
         """Have an answer written. Comes back when it is: whoever asks on has lost nothing, whatever happens then."""
         done = threading.Lock()
         done.acquire()
-        self._waiting.put(_Unwritten(identity, outcome, done))
-        done.acquire()
+        one = _Unwritten(identity, outcome, done)
+        with self._door:
+            if closed := self._closed:  # it was in flight when the run was given up
+                self._put([one])
+            else:
+                self._waiting.put(one)
+        if not closed:
+            done.acquire()
 
     def _write(self) -> None:
         ended = broken = False
@@ -76,15 +86,20 @@ class Keeper:
             taken = self._taken()
             ended = taken[-1] is None
             some = [one for one in taken if one is not None]
-            try:
-                if not broken:
-                    rows = [(one.identity, one.outcome.at, _body(one.outcome)) for one in some]
-                    self._answers.put_all(rows, run=self._run)
-            except BaseException as problem:
-                broken = True
-                self._failed(problem)
+            if some and not broken:
+                broken = not self._put(some)
             for one in some:
                 one.done.release()
+
+    def _put(self, some: Sequence[_Unwritten]) -> bool:
+        """Write answers together; whether that was possible."""
+        try:
+            rows = [(one.identity, one.outcome.at, _body(one.outcome)) for one in some]
+            self._answers.put_all(rows, run=self._run)
+        except BaseException as problem:
+            self._failed(problem)
+            return False
+        return True
 
     def _taken(self) -> list[_Unwritten | None]:
         """All that waits, at least one; None is the last."""

@@ -19,6 +19,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "user": ("users", "user names"),
     "name": ("names", "other names"),
     "ipv4": ("addresses", "IP addresses"),
+    "dashed": ("addresses", "IP addresses"),
+    "arpa": ("addresses", "IP addresses"),
     "ipv6": ("addresses", "IP addresses"),
     "mac": ("macs", "MACs"),
     "url": ("urls", "hosts in URLs"),

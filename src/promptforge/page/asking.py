@@ -67,6 +67,8 @@ def answer(
         except _Gone:
             return
         except PromptforgeError as problem:
+            if gone.is_set():  # it was stopped, and nobody reads that
+                return
             say({"variant": variant, "error": problem.message, "hint": problem.hint})
         except Exception as problem:  # a mistake of ours is no reason to leave the page waiting
             say({"variant": variant, "error": f"promptforge itself failed: {type(problem).__name__}", "hint": ""})
@@ -107,5 +109,6 @@ def _ask(
         today=today,
         environ=environ,
         on_text=on_text,
+        stop=gone,
     )
     say({"variant": variant, "done": answer_line(asked, Painter(colour=False))})

@@ -83,18 +83,30 @@ class Committed:
         return self._side
 
     def _words(self, problem: InputError) -> str:
-        if head_file(self._root) is None:
+        if _git_of(self._root) is None:
             return "this project is in no git repository"
         return "git has no commit of it yet" if problem.message.startswith("'HEAD'") else problem.message
 
 
 def head_file(root: Path) -> Path | None:
-    """The file that git adds a line to whenever HEAD moves; None outside a repository."""
+    """The file that git adds a line to whenever HEAD moves; None outside a repository, and where it cannot be told."""
+    git = _git_of(root)
+    if git is None or git.is_dir():
+        return git and git / "logs" / "HEAD"
+    try:  # of a worktree: the file says where its own folder is
+        text = git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+    except OSError:
+        return None
+    return git.parent / text / "logs" / "HEAD"
+
+
+def _git_of(root: Path) -> Path | None:
+    """The folder of the repository, or the file that names it; None where neither can be seen."""
     for folder in (root, *root.parents):
         git = folder / ".git"
-        if git.is_file():  # of a worktree: the file says where its own folder is
-            text = git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
-            return folder / text / "logs" / "HEAD"
-        if git.is_dir():
-            return git / "logs" / "HEAD"
+        try:
+            if git.is_file() or git.is_dir():
+                return git
+        except OSError:
+            return None
     return None

@@ -23,7 +23,7 @@ _PAUSE_S = 0.12
 _GIT_S = 1.0
 """So often the time of git's log is looked at, while a browser shows the page."""
 _KEPT = 8
-"""So many builds' suites are kept."""
+"""So many builds' suites are kept, besides those of the builds that something is held against."""
 
 
 class _Job(NamedTuple):
@@ -97,7 +97,7 @@ class Differing:
     def _moved(self) -> float:
         try:
             return self._log.stat().st_mtime if self._log else 0.0
-        except OSError:
+        except (OSError, ValueError):  # a `.git` that is no text may name what is no path
             return 0.0
 
     def _work_out(self, job: _Job) -> None:
@@ -115,7 +115,7 @@ class Differing:
         build = job.made or compile_project(read_project(self._root), today=self._today())
         now = side(build)
         if job.good is not None and not job.broken:
-            self._keep(job.good, now.suites)
+            self._keep(job.good, now.suites, job.before)
         found = {
             name: None if old is None else difference(self._before(old, build), now, (name, "now"))
             for name, old in job.before.items()
@@ -132,10 +132,11 @@ class Differing:
             "name": config.name,
         }
 
-    def _keep(self, artifact: Artifact, suites: Suites) -> None:
+    def _keep(self, artifact: Artifact, suites: Suites, before: Mapping[str, Artifact | None]) -> None:
         self._suites.pop(id(artifact), None)
         self._suites[id(artifact)] = artifact, suites
-        for old in list(self._suites)[:-_KEPT]:
+        named = {id(one) for one in before.values()}
+        for old in [one for one in self._suites if one not in named][:-_KEPT]:
             del self._suites[old]
 
     def _before(self, artifact: Artifact, build: Build) -> Side:

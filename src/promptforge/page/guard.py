@@ -2,19 +2,15 @@
 
 import hmac
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-__all__ = ["TICKET_S", "Guard"]
+__all__ = ["Guard"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-TICKET_S = 120.0
-"""So long the ticket of the address that the browser is started with can be used, and only once."""
 
 
 class Guard:
@@ -30,11 +26,7 @@ class Guard:
         self._hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self._token = secrets.token_urlsafe(24)
-        self._ticket = secrets.token_urlsafe(24)
-        self._until = time.monotonic() + TICKET_S
         self.address = f"http://127.0.0.1:{port}/{self._token}/"
-        self.first_address = f"http://127.0.0.1:{port}/{self._ticket}"
-        """For the command line of a browser, which others on this machine can read: it leads on to `address`, once."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -49,9 +41,6 @@ class Guard:
         elif _same(first, self._token):
             inner = {**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode(), "root_path": ""}
             await self._app(inner, receive, self._sender(send))
-        elif _same(first, self._ticket) and not rest and time.monotonic() < self._until:
-            self._until = 0.0
-            await self._answer(send, 303, "", location=self.address)
         else:
             await self._answer(send, 404, "not found")
 

@@ -26,8 +26,8 @@ class Hub:
         return bool(self._waiting)
 
     def publish(self, part: str, value: Mapping[str, Any]) -> None:
-        """Replace a part; callable from any thread."""
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        """Replace a part; callable from any thread. In ASCII, as half a surrogate pair has no bytes in UTF-8."""
+        text = json.dumps(value, separators=(",", ":"))
         with self._lock:
             self._number += 1
             self._parts[part] = self._number, text

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from promptforge.errors import ExtraMissingError, PromptforgeError
@@ -19,6 +19,7 @@ try:
     from starlette.requests import Request
     from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
     from starlette.routing import Route
+    from starlette.types import Receive, Scope, Send
 except ImportError as problem:
     raise ExtraMissingError("build --open", "page") from problem
 
@@ -37,6 +38,7 @@ _MOST_QUESTIONS = 4
 _END_S = 1.5
 
 Answer = Callable[[Request], Awaitable[Response]]
+_News: TypeAlias = "asyncio.Queue[Mapping[str, Any] | None]"
 
 
 class Server:
@@ -117,7 +119,7 @@ class Server:
     async def _prompt(self, request: Request) -> Response:
         agent, since = (request.query_params.get(name, "") for name in ("agent", "since"))
         found = await run_in_threadpool(self._live.prompt, agent, since if since in BASELINES else "save")
-        return JSONResponse(found, status_code=200 if found else 404)
+        return _Json(found, 200 if found else 404)
 
     async def _open(self, request: Request) -> Response:
         data = await _body(request)
@@ -125,16 +127,14 @@ class Server:
         editor = find_editor(self._environ)
         if editor is None:
             link = f"vscode://file/{quote(path.as_posix().lstrip('/'))}:{line}:{column}"
-            return JSONResponse({"opened": "", "place": f"{path}:{line}", "link": link})
+            return _Json({"opened": "", "place": f"{path}:{line}", "link": link})
         await run_in_threadpool(open_at, editor, path, line, column, root=self._root, environ=self._environ)
-        return JSONResponse({"opened": editor.name})
+        return _Json({"opened": editor.name})
 
     async def _ask(self, request: Request) -> Response:
         question = read_question(await _body(request))
         if not self._asking.acquire(blocking=False):
-            return JSONResponse(
-                {"error": "other questions are still being answered", "hint": "wait, or stop them"}, 429
-            )
+            return _Json({"error": "other questions are still being answered", "hint": "wait, or stop them"}, 429)
         loop, news = asyncio.get_running_loop(), asyncio.Queue[Mapping[str, Any] | None]()
         gone = threading.Event()
 
@@ -149,16 +149,42 @@ class Server:
                 self._asking.release()
                 say(None)
 
-        threading.Thread(target=work, name="asking", daemon=True).start()
-        return StreamingResponse(_pieces(news, gone), media_type="application/x-ndjson")
+        try:
+            threading.Thread(target=work, name="asking", daemon=True).start()
+        except BaseException as problem:
+            self._asking.release()
+            if isinstance(problem, RuntimeError):  # of the system: it gives no more threads
+                raise PromptforgeError("this machine has no thread left", hint="wait, and ask again") from problem
+            raise
+        return _Answering(news, gone)
 
 
-async def _pieces(news: "asyncio.Queue[Mapping[str, Any] | None]", gone: threading.Event) -> AsyncIterator[str]:
-    try:
-        while (piece := await news.get()) is not None:
-            yield json.dumps(piece, ensure_ascii=False) + "\n"
-    finally:
-        gone.set()
+class _Answering(StreamingResponse):
+    """The pieces of an answer, a line each. However it ends, even before the first piece, `gone` is set then."""
+
+    def __init__(self, news: _News, gone: threading.Event) -> None:
+        super().__init__(_pieces(news), media_type="application/x-ndjson")
+        self._gone = gone
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._gone.set()
+
+
+class _Json(JSONResponse):
+    """JSON in ASCII: half a surrogate pair, which a model's piece or a request may hold, has no bytes in UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        """As bytes."""
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+async def _pieces(news: _News) -> AsyncIterator[str]:
+    while (piece := await news.get()) is not None:
+        yield json.dumps(piece) + "\n"
 
 
 def _event(name: str, value: Mapping[str, Any]) -> str:
@@ -188,6 +214,6 @@ def _worded(work: Answer) -> Answer:
         try:
             return await work(request)
         except PromptforgeError as problem:
-            return JSONResponse({"error": problem.message, "hint": problem.hint}, 400)
+            return _Json({"error": problem.message, "hint": problem.hint}, 400)
 
     return worded

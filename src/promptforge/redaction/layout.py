@@ -12,7 +12,7 @@ from promptforge.emit import quoted
 from promptforge.redaction.text import Redactor
 from promptforge.roundtrip import LayoutError, Part, outline
 
-__all__ = ["KEEP", "NAME", "TEXT", "Piece", "Place", "Role", "pieces", "plain_text", "redact_layout"]
+__all__ = ["KEEP", "NAME", "TEXT", "Piece", "Place", "Role", "RoleOf", "pieces", "plain_text", "redact_layout"]
 
 Place = tuple[str | int, ...]
 KEEP, NAME, TEXT, COMMENT = "keep", "name", "text", "comment"
@@ -27,6 +27,10 @@ class Role(NamedTuple):
     """Its column or key, which tells a secret."""
 
 
+RoleOf = Callable[[Place, str, bool], Role]
+"""Asked with path, value, and whether it is a key."""
+
+
 class Piece(NamedTuple):
     """A part of a file; all of them in order are the file."""
 
@@ -37,7 +41,7 @@ class Piece(NamedTuple):
     end: int
 
 
-def pieces(text: str, role_of: Callable[[Place, str, bool], Role]) -> Iterator[Piece]:
+def pieces(text: str, role_of: RoleOf) -> Iterator[Piece]:
     """The values of a file and what lies between them. `role_of` is asked with path, value, and whether it is a key.
 
     Raises LayoutError for what is no YAML.
@@ -53,7 +57,7 @@ def pieces(text: str, role_of: Callable[[Place, str, bool], Role]) -> Iterator[P
         yield Piece(Role(COMMENT), None, at, len(text))
 
 
-def _scalars(part: Part, path: Place, role_of: Callable[[Place, str, bool], Role]) -> Iterator[tuple[Part, Role]]:
+def _scalars(part: Part, path: Place, role_of: RoleOf) -> Iterator[tuple[Part, Role]]:
     if part.kind == "scalar":
         if part.end > part.start:
             yield part, role_of(path, part.value, False)
@@ -68,12 +72,14 @@ def _scalars(part: Part, path: Place, role_of: Callable[[Place, str, bool], Role
             yield from _scalars(value, (*path, number), role_of)
 
 
-def redact_layout(text: str, redactor: Redactor, role_of: Callable[[Place, str, bool], Role]) -> tuple[str, bool]:
-    """The file, redacted, and whether it was read as what it is."""
+def redact_layout(
+    text: str, redactor: Redactor, role_of: RoleOf, *, otherwise: Callable[[str], str] | None = None
+) -> tuple[str, bool]:
+    """The file, redacted, and whether it was read as what it is; if not, it is done `otherwise`, or as plain text."""
     try:
         found = list(pieces(text, role_of))
     except LayoutError:
-        return plain_text(text, redactor), False
+        return (otherwise(text) if otherwise else plain_text(text, redactor)), False
     made = []
     for role, part, start, end in found:
         raw = text[start:end]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from promptforge.document import CONSTANTS
 from promptforge.redaction.addresses import is_nobodys
+from promptforge.redaction.broken import chunks, unescaped
 from promptforge.redaction.layout import KEEP, NAME, TEXT, pieces
 from promptforge.redaction.macs import digits_of
 from promptforge.redaction.redaction import Redaction
@@ -71,15 +72,41 @@ def _values(redaction: Redaction, path: str, text: str) -> Iterator[tuple[int, i
             return
         except LayoutError:
             pass
-        at = 0
-        for line in text.splitlines(keepends=True):
-            key, colon, rest = line.partition(":")
-            known = colon and key.strip().removeprefix("- ").strip() in redaction.names.reserved
-            shown = rest if known else line
-            yield at + len(line) - len(shown), at + len(line), shown, "comment"
-            at += len(line)
+        yield from _of_broken(redaction, path, text)
         return
     yield from _outside_tags(0, len(text), text, "comment")
+
+
+def _of_broken(redaction: Redaction, path: str, text: str) -> Iterator[tuple[int, int, str, str]]:
+    """Of knowledge what can be read as it is read; everything else line by line, also with its escapes read."""
+    if not path.startswith("knowledge/") or path.endswith(".json"):
+        yield from _lines(redaction, text, 0)
+        return
+    for chunk in chunks(text):
+        if not chunk.good:
+            yield from _lines(redaction, chunk.text, chunk.start)
+            continue
+        moved = chunk.start - len(chunk.head)
+        for piece in pieces(chunk.head + chunk.text, redaction.role_of(path)):
+            plain = piece.part is not None and not piece.part.style and piece.part.value in CONSTANTS
+            if piece.role.mode != KEEP and not plain and piece.start >= len(chunk.head) - 1:
+                value = (
+                    piece.part.value
+                    if piece.part
+                    else chunk.text[piece.start - len(chunk.head) : piece.end - len(chunk.head)]
+                )
+                yield from _outside_tags(piece.start + moved, piece.end + moved, value, piece.role.mode)
+
+
+def _lines(redaction: Redaction, text: str, at: int) -> Iterator[tuple[int, int, str, str]]:
+    for line in text.splitlines(keepends=True):
+        key, colon, rest = line.partition(":")
+        known = colon and key.strip().removeprefix("- ").strip() in redaction.names.reserved
+        shown = rest if known else line
+        yield at + len(line) - len(shown), at + len(line), shown, "comment"
+        if (plain := unescaped(shown)) != shown:
+            yield at, at + len(line), plain, "comment"
+        at += len(line)
 
 
 def _outside_tags(start: int, end: int, value: str, mode: str) -> Iterator[tuple[int, int, str, str]]:
@@ -97,6 +124,9 @@ def _shaped(text: str) -> Iterator[tuple[int, str]]:
             written, _, bits = match[0].partition("/")
             address = ipaddress.ip_address(written if ":" in written else plain_address(written))
             if not is_nobodys(address, int(bits) if bits else None):
+                yield shape.start, address.compressed
+        elif shape.kind in ("dashed", "arpa"):
+            if not is_nobodys(address := ipaddress.ip_address(plain_address(match[0]))):
                 yield shape.start, address.compressed
         elif shape.kind == "mac":
             yield shape.start, digits_of(match["mac"])

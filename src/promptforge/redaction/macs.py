@@ -23,10 +23,10 @@ _SIGN = re.compile(r"[:. _-]")
 def digits_of(written: str) -> str:
     """Twelve small digits, however it is written.
 
-    >>> digits_of("0:0:5E:0:53:A"), digits_of("0000.5e00.530a")
-    ('00005e00530a', '00005e00530a')
+    >>> digits_of("0:0:5E:0:53:A"), digits_of("0000.5e00.530a"), digits_of("0x00005E00530A")
+    ('00005e00530a', '00005e00530a', '00005e00530a')
     """
-    parts = _SIGN.split(written.lower())
+    parts = _SIGN.split(written.lower().removeprefix("0x"))
     return "".join(part.zfill(2) for part in parts) if len(parts) == 6 else "".join(parts)
 
 
@@ -59,6 +59,8 @@ class Macs:
 
 
 def _as_written(digits: str, written: str) -> str:
+    if written[:2] in ("0x", "0X"):
+        return written[:2] + _as_written(digits, written[2:])
     upper = any(sign.isupper() for sign in written) or not any(sign.isalpha() for sign in written)
     digits = digits.upper() if upper else digits
     signs = _SIGN.findall(written)

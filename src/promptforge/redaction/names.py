@@ -167,6 +167,9 @@ class Names:
             *first, last = _TOKEN.findall(spelled.casefold())
             for tail in ("", "s") if kind == "person" and not first and len(value) > 2 else ("",):
                 yield (*first, last + tail), _Candidate(spelled, tail, number, kind, value)
+            joined = "".join([*first, last])
+            if first and len(joined) >= _JOINED and joined not in self.reserved:  # benchpi is bench-pi
+                yield (joined,), _Candidate(joined, "", number, kind, value)
 
     def find(self, text: str, start: int = 0, end: int | None = None, *, whole: bool = False) -> Iterator[Hit]:
         """The names in a part of a text, in order, the longest first. With `whole` a word of the format is none."""
@@ -183,6 +186,22 @@ class Names:
                     yield hit
                     at = max(hit.end, at)
                     break
+            else:
+                if joined := self._joined(text, token, end):
+                    yield joined
+                    at = joined.end
+
+    def _joined(self, text: str, token: re.Match[str], end: int) -> Hit | None:
+        """`bench-pi` where `benchpi` is a name."""
+        behind = _HYPHENED.match(text, token.end(), end)
+        if not behind:
+            return None
+        joined = (token[0] + behind[1]).casefold()
+        if len(joined) < _JOINED or joined in self.reserved:
+            return None
+        one = next((one for one in self._by_words.get((joined,), ()) if not one.tail), None)
+        written = text[token.start() : behind.end()]
+        return one and Hit(token.start(), behind.end(), _cased(one.number, written), one.kind, one.value)
 
     def _that_may_begin(self, text: str, token: re.Match[str], end: int) -> Iterator[_Candidate]:
         lengths = self._lengths.get(token[0].casefold())
@@ -215,6 +234,9 @@ class Names:
         return Hit(match.start(), after.end(), new + after[1] + breaks, one.kind, one.value)
 
 
+_HYPHENED = re.compile(r"[-_]([^\W_]+)")
+_JOINED = 6
+"""Letters from which on a name is also one without its hyphen: shorter ones are soon words."""
 _GAP = re.compile(r"\s+(?:#\s+)?")
 _AFTER = re.compile(r"((?:['’]s)?[.,;:!?)]*)[ \t]*(\r?\n)?")
 

@@ -7,13 +7,14 @@ and no replacement is a value of the original.
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from promptforge.model import Table
 from promptforge.redaction.addresses import Addresses, is_nobodys
+from promptforge.redaction.broken import redact_broken
 from promptforge.redaction.key import Key
-from promptforge.redaction.layout import Place, Role, plain_text, redact_layout
+from promptforge.redaction.layout import RoleOf, plain_text, redact_layout
 from promptforge.redaction.macs import Macs, digits_of
 from promptforge.redaction.names import Name, Names
 from promptforge.redaction.roles import roles
@@ -41,12 +42,23 @@ class Redaction:
     def file(self, path: str, text: str) -> tuple[str, bool]:
         """A file of the project, redacted, and whether it could be read as what its name says."""
         if path.endswith((".yaml", ".yml", ".json")):
-            return redact_layout(text, self.redactor, self.role_of(path))
+            role_of = self.role_of(path)
+            as_facts = path.startswith("knowledge/") and not path.endswith(".json")
+            return redact_layout(
+                text,
+                self.redactor,
+                role_of,
+                otherwise=lambda text: self._broken(text, role_of) if as_facts else self.plain(text),
+            )
         if path.endswith(".jsonl"):
             return "".join(self._line(line) for line in text.splitlines(keepends=True)), True
         return self.template(text), True
 
-    def role_of(self, path: str) -> Callable[[Place, str, bool], Role]:
+    def _broken(self, text: str, role_of: RoleOf) -> str:
+        naming = {column for _, column in self.columns}
+        return redact_broken(text, self.redactor, role_of, self.tables, naming)
+
+    def role_of(self, path: str) -> RoleOf:
         """What the values of a file are there for."""
         return roles(path, self.tables, self.columns, self.names.reserved)
 
@@ -89,15 +101,29 @@ def make_redaction(
     *,
     also: Collection[str] = (),
     words: Collection[str] = (),
+    names: Iterable[Name] = (),
 ) -> Redaction:
-    """Decide what stands for what in all of `texts`; `also` are further columns that name, `words` further names."""
+    """Decide what stands for what in all of `texts`.
+
+    `also` are further columns that name, `words` further names; `names` those that the tables do not know.
+    """
     columns = naming_columns(tables, also)
-    found = [*vocabulary(tables, columns), *(Name("name", word, "") for word in words)]
-    names = Names(key, found, reserved_words(tables))
+    further = [*names, *(Name("name", word, "") for word in words)]
+    return _decided(key, tables, texts, columns, [*vocabulary(tables, columns), *further])
+
+
+def _decided(
+    key: Key,
+    tables: Mapping[str, Table],
+    texts: Iterable[str],
+    columns: Mapping[tuple[str, str], str],
+    found: Iterable[Name],
+) -> Redaction:
+    known = Names(key, found, reserved_words(tables))
     addresses, networks, macs = _seen(texts)
     mapped = Addresses(key, addresses, networks)
     naming = frozenset(column for _, column in columns)
-    redactor = Redactor(key, names, mapped, Macs(key, macs), tables=tables.keys(), columns=naming)
+    redactor = Redactor(key, known, mapped, Macs(key, macs), tables=tables.keys(), columns=naming)
     return Redaction(redactor=redactor, tables=tables, columns=columns)
 
 
@@ -134,6 +160,8 @@ def _numbers(text: str) -> Iterator[tuple[str, str]]:
         elif shape.kind == "ipv4":
             bare, slash, bits = match["ipv4"].partition("/")
             yield "ip", plain_address(bare) + (f"/{bits}" if slash and int(bits) <= 32 else "")
+        elif shape.kind in ("dashed", "arpa"):
+            yield "ip", plain_address(match[0])
         elif shape.kind == "url" and _IPV4.fullmatch(match["urlhost"] or ""):
             yield "ip", plain_address(match["urlhost"])
 

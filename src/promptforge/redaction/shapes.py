@@ -15,7 +15,7 @@ class Shape(NamedTuple):
     """Something in a text that names by its form."""
 
     kind: str
-    """ipv4, ipv6, mac, url, email, login, home, uuid, hex, entity, host or phone."""
+    """ipv4, dashed, arpa, ipv6, mac, url, email, login, home, uuid, hex, entity, host or phone."""
     start: int
     end: int
     match: re.Match[str]
@@ -72,14 +72,18 @@ _SOURCES: Mapping[str, str] = {
     "uuid": rf"""(?P<uuid>(?<![\w-]){_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}}(?![\w-]))""",
     "chain": rf"""(?P<chain>(?<![\w:]){_H}{{2}}(?::{_H}{{2}}){{6,}}(?![\w:]))""",
     "mac": rf"""(?P<mac>(?<![^\W_])(?<![:.-])(?:
-        {_H}{{1,2}}(?::{_H}{{1,2}}){{5}}(?![^\W_]|:)
+        0[xX]{_H}{{12}}(?![^\W_])
+      | {_H}{{1,2}}(?::{_H}{{1,2}}){{5}}(?![^\W_]|:)
       | {_H}{{2}}(?P<by>[-_ ]){_H}{{2}}(?:(?P=by){_H}{{2}}){{4}}(?![^\W_]|(?P=by){_H}{{2}}(?![^\W_]))
       | {_H}{{4}}(?P<four>[.:-]){_H}{{4}}(?P=four){_H}{{4}}(?![^\W_]|:|[.-]{_H})
       | (?={_H}{{0,11}}[A-Fa-f])(?={_H}{{0,11}}\d){_H}{{12}}(?![^\W_])))""",
     "ipv6": rf"""(?P<ipv6>(?<![\w:.])(?={_H}{{0,4}}:{_H}{{0,4}}:)(?:{_H}{{1,4}}:|::)(?:{_H}{{1,4}}|:)(?:{_H}|:){{0,34}}
         (?:(?<=\d)(?:\.\d{{1,3}}){{3}})?(?P<bits6>/\d{{1,3}}(?!\w))?(?!\w))""",
+    "arpa": r"""(?P<arpa>(?<![\w.])(?P<backwards>(?:\d{1,3}\.){4})(?i:in-addr\.arpa)\.?(?![\w-]))""",
     "ipv4": r"""(?P<ipv4>(?<![\w.])\d{1,3}(?P<dot>\\{0,2}\.)\d{1,3}(?:(?P=dot)\d{1,3}){2}
         (?!\w|\\{0,2}\.\d)(?P<bits4>/\d{1,2}(?![\w.]))?)""",
+    "dashed": r"""(?P<dashed>(?<![^\W_])(?<!\d[._-])(?<!\d)\d{1,3}(?P<dash>[-_])\d{1,3}(?:(?P=dash)\d{1,3}){2}
+        (?![^\W_])(?![-_.]\d))""",
     "hex": rf"""(?P<hex>(?<![^\W_])(?:0x)?(?={_H}*[A-Fa-f])(?={_H}*\d){_H}{{16,}}(?![^\W_]))""",
     "entity": rf"""(?P<entity>(?<![\w.])(?P<domain>(?:{_CODE})(?=\.\w*_)|(?:{_DOMAIN}))
         \.(?P<object>[a-z0-9_]+)(?![\w(]|\.\w))""",
@@ -132,8 +136,13 @@ _WORD = re.compile(r"\w*\W|\w+\Z")
 
 
 def plain_address(written: str) -> str:
-    """An IPv4 address as it is compared: without the signs that a pattern has before its dots, and leading zeros."""
-    return ".".join(str(int(part)) for part in written.replace("\\", "").split("."))
+    """An IPv4 address as it is compared: without leading zeros, and whatever its dots are written as.
+
+    >>> plain_address("192_0_2_021"), plain_address("21.2.0.192.in-addr.arpa")
+    ('192.0.2.21', '192.0.2.21')
+    """
+    parts = re.findall(r"\d+", written)
+    return ".".join(str(int(part)) for part in (parts[::-1] if written.lower().rstrip(".").endswith("arpa") else parts))
 
 
 def _is_address(match: re.Match[str]) -> bool:
@@ -147,6 +156,30 @@ def _is_address(match: re.Match[str]) -> bool:
         return False
     groups = [group for group in written.split(":") if group]
     return len(groups) > 3 or len(groups[0] if groups else "") > 2  # `a::b` and `[::2]` are code
+
+
+_AT_HOME = tuple(
+    ipaddress.IPv4Network(net)
+    for net in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "198.18.0.0/15"),
+        *("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"),
+    )
+)
+_SAYS_IP = re.compile(r"(?i:(?<![^\W_])(?:ip|ipv4|addr|address|host)[-_])\Z")
+
+
+def _is_dashed(match: re.Match[str]) -> bool:
+    """`ip-192-0-2-21` and `192_0_2_21`: four numbers with dashes may be anything, so an `ip-` or a house's network."""
+    parts = re.split("[-_]", match["dashed"])
+    if not all(int(part) < 256 for part in parts):
+        return False
+    address = ipaddress.IPv4Address(".".join(str(int(part)) for part in parts))
+    before = match.string[max(0, match.start() - 10) : match.start()]
+    return any(address in net for net in _AT_HOME) or _SAYS_IP.search(before) is not None
+
+
+def _is_backwards(match: re.Match[str]) -> bool:
+    return all(int(part) < 256 for part in match["backwards"].strip(".").split("."))
 
 
 def _is_entity(match: re.Match[str]) -> bool:
@@ -202,6 +235,8 @@ def is_public_host(name: str) -> bool:
 
 _PROOFS: Mapping[str, Callable[[re.Match[str]], bool]] = {
     "ipv4": _is_address,
+    "dashed": _is_dashed,
+    "arpa": _is_backwards,
     "ipv6": _is_address,
     "entity": _is_entity,
     "mac": _is_mac,

@@ -126,6 +126,8 @@ class Redactor:
     def _shape(self, shape: Shape) -> str:
         ways: Mapping[str, Callable[[re.Match[str]], str]] = {
             "ipv4": lambda match: self._ip(plain_address(match[0].partition("/")[0]), match[0], match["dot"]),
+            "dashed": lambda match: self._ip(plain_address(match[0]), match[0], match["dash"]),
+            "arpa": self._backwards,
             "ipv6": lambda match: self._ip(match[0].partition("/")[0], match[0], ""),
             "mac": self._mac,
             "url": self._url,
@@ -150,6 +152,10 @@ class Redactor:
         if made == address.compressed:
             return written
         return f"{made.replace('.', dot) if dot else made}{slash}{bits}"
+
+    def _backwards(self, match: re.Match[str]) -> str:
+        made = self._ip(plain_address(match[0]), "", "")
+        return ".".join(made.split(".")[::-1]) + match[0][len(match["backwards"]) - 1 :] if made else match[0]
 
     def _mac(self, match: re.Match[str]) -> str:
         made = self._macs.replace(match["mac"])

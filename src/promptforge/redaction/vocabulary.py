@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from promptforge.compiler.builtin import BUILTIN, COMMON
+from promptforge.compiler.builtin import BUILTIN, COMMON, KEYS
 from promptforge.model import Table, written
 from promptforge.redaction.names import Name
 from promptforge.redaction.shapes import shapes
 from promptforge.schema import builtin_schema
 
-__all__ = ["kept_columns", "naming_columns", "reserved_words", "vocabulary"]
+__all__ = ["kept_columns", "kind_of_key", "names_of", "naming_columns", "raw_names", "reserved_words", "vocabulary"]
 
 _NAMING: Mapping[tuple[str, str], str] = {
     ("sites", "name"): "site",
@@ -55,6 +55,19 @@ _NO_PERSON = frozenset(
         *("what", "it", "that"),
     )
 )
+_WHOSE = re.compile(r"([^\W\d_]{2,}[^\W\d_sS])(?:'|’)?s[-_ ]+\w.*", re.DOTALL)
+"""`emils-phone`, `noras_laptop`. Of `boss-phone` and `its-pad` what is before the s is nobody."""
+_STEMS = """
+    acces addres alway analysi apple arrow atla axi bas basi bat blind boiler bonu book bos bu bus busines button
+    camera campu canva car cat censu chao chicken chri clas cloud compas cro cros cursor cyclop dai day dog door
+    doorway downstair dres driver engine eye fan focu friend game garden gla glas gra gues guitar hall hi hou house
+    i kid kitchen lamp lan len light log mas mes mi mis new nexu nexus note office ou outdoor owner oxygen pa parent
+    pas pet phone photo plant plex plu pool pres process proces radio room route sale satellite sensor server
+    service shutter sky solari sono speaker stair statu storage stre stres studio switch system tenant term thi tool
+    toy tran truenas tv upstair user vari vehicle viru visitor wa window wirele wireles work workshop worker
+"""
+"""What is before the s of ordinary words and makes: windows-pc, sonos-one, glass-door."""
+_NO_STEM = frozenset(_STEMS.split())
 _PARTICLES = frozenset(
     (*("van", "von", "der", "den", "de", "da", "di", "la", "le", "el", "bin", "ibn", "the", "and", "of"),)
 )
@@ -75,8 +88,8 @@ def naming_columns(tables: Mapping[str, Table], also: Collection[str]) -> dict[t
     for _ in range(3):  # what names a fact of a table is named as the table's key is
         for name, table in tables.items():
             for column, about in table.columns.items():
-                key = tables[about.ref].key if about.ref in tables else ()
-                if len(key) == 1 and (kind := found.get((about.ref, key[0]), "")):
+                key = tables[about.ref].key if about.ref in tables else KEYS.get(about.ref or "", ())
+                if len(key) == 1 and (kind := found.get((about.ref, key[0])) or _NAMING.get((about.ref, key[0]), "")):
                     found[name, column] = kind
     return found
 
@@ -91,6 +104,45 @@ def vocabulary(tables: Mapping[str, Table], columns: Mapping[tuple[str, str], st
         if "name" in table.columns and (name, "name") not in columns:  # `Anna's bike` of a table of bikes
             for one in _values(table, "name"):
                 yield from _owners(written(one))
+
+
+def raw_names(
+    data: Any, tables: Mapping[str, Table], columns: Mapping[tuple[str, str], str], *, loose: bool = False
+) -> Iterator[Name]:
+    """The names in a file of knowledge as it is written: also of facts that no table took.
+
+    With `loose` a column that names in one table does in each: a fact of a broken file may stand in a wrong one.
+    """
+    anywhere = {column: kind for (_, column), kind in {**_NAMING, **columns}.items() if loose and column != "name"}
+    for table, facts in data.items() if isinstance(data, dict) else ():
+        if table == "_defaults" and isinstance(facts, dict):
+            yield from raw_names({name: [fact] for name, fact in facts.items()}, tables, columns)
+        key = tables[table].key if table in tables else KEYS.get(table, ("name",))
+        for at, fact in (
+            facts.items() if isinstance(facts, dict) else enumerate(facts if isinstance(facts, list) else ())
+        ):
+            keyed = {key[0]: at} if isinstance(at, str) and len(key) == 1 else {}
+            for column, value in {**keyed, **(fact if isinstance(fact, dict) else {})}.items():
+                if kind := columns.get((table, column)) or _NAMING.get((table, column)) or anywhere.get(column):
+                    for one in value if isinstance(value, list) else [value]:
+                        if kind != "user" or written(one) not in _ANYBODYS:
+                            yield from _of_value(table, column, kind, one)
+
+
+def kind_of_key(table: str) -> str:
+    """What a fact's key names."""
+    key = KEYS.get(table, ())
+    return _NAMING.get((table, key[0]), "name") if len(key) == 1 else "name"
+
+
+def names_of(kind: str, value: str, where: str) -> Iterator[Name]:
+    """A value that may name, and whom it names besides."""
+    if _is_shape(value, _BY_FORM):
+        return
+    yield Name(kind, value, f"{where}.{value}" if where else "")
+    if kind == "person":
+        yield from _parts(value)
+    yield from _owners(value, is_thing=True)
 
 
 def _values(table: Table, column: str) -> Iterator[Any]:
@@ -112,15 +164,18 @@ def _of_value(table: str, column: str, kind: str, value: Any) -> Iterator[Name]:
     yield Name(kind, text, where)
     if kind == "person":
         yield from _parts(text)
-    yield from _owners(text)
+    yield from _owners(text, is_thing=kind in ("device", "host"))
 
 
 def _is_shape(text: str, kinds: Collection[str]) -> bool:
     return any(one.kind in kinds and (one.start, one.end) == (0, len(text)) for one in shapes(text))
 
 
-def _owners(text: str) -> Iterator[Name]:
-    """Whose a thing is called."""
+def _owners(text: str, *, is_thing: bool = False) -> Iterator[Name]:
+    """Whose a thing is called: `Emil's phone`, and of a thing also `emils-phone`."""
+    thing = _WHOSE.fullmatch(text) if is_thing else None
+    if thing and thing[1].casefold() not in _NO_PERSON | _NO_STEM:
+        yield Name("person", thing[1].capitalize(), "")
     for match in _POSSESSIVE.finditer(text):
         if match[1][0].isupper() and match[1].casefold() not in _NO_PERSON:
             yield Name("person", match[1], "")

@@ -1,6 +1,7 @@
 """`ask`: one question to a compiled agent, by hand."""
 
 import datetime
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,9 @@ def ask(
     today: datetime.date,
     environ: Mapping[str, str],
     on_text: Callable[[str], None],
+    stop: threading.Event | None = None,
 ) -> AskedByHand:
-    """Compile the agent, send, hand over the text as it comes.
+    """Compile the agent, send, hand over the text as it comes. Whoever sets `stop` wants no more of it.
 
     Raises UsageError for an unknown agent, model or variant and for what clearance bars; BackendError.
     """
@@ -68,7 +70,7 @@ def ask(
         raise UsageError(f"nothing was sent: {why}", hint="ask a local model: --model NAME")
     backend = clearance.guarded(open_backend(compiled.model, root=root, environ=environ), compiled.model)
     try:
-        answer = backend.stream(request, on_text, timeout_s=timeout_s)
+        answer = backend.stream(request, on_text, timeout_s=timeout_s, stop=stop)
     finally:
         backend.close()
     return AskedByHand(

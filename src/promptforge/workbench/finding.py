@@ -17,14 +17,22 @@ def known_runs(store: Store) -> tuple[str, ...]:
 
 
 def latest_bench(store: Store) -> str:
-    """The latest run that is no arm of a tournament; where there are only such, the latest. Raises InputError.
+    """The latest run that is no arm of a tournament and was not killed; where there are only such, the latest.
+
+    Raises InputError where there is none.
 
     A tournament leaves a run for each of its servers. Who asks for a report means what he sent himself.
     """
     heads = store.runs()
     if not heads:
         raise InputError("there is no run yet", hint="make one: promptforge bench")
-    return next((head.id for head in heads if not _of_tournament(head)), heads[0].id)
+    own = [head for head in heads if not _of_tournament(head)]
+    return next((head.id for head in own if _came_to_something(head)), (own or heads)[0].id)
+
+
+def _came_to_something(head: RunHead) -> bool:
+    """Not of one that was killed: its answers are kept, and the run itself holds none."""
+    return bool(head.finished or head.head.get("states"))
 
 
 def _of_tournament(head: RunHead) -> bool:

@@ -70,7 +70,11 @@ def known_names(root: Path, also: tuple[str, ...]) -> Known:
     project, more = link(loaded)
     tables = project.tables
     columns = naming_columns(tables, also)
-    names = [name for one in loaded.knowledge.values() for name in raw_names(one.data, tables, columns)]
+    names = [
+        name
+        for path, one in loaded.knowledge.items()
+        for name in raw_names(one.data, tables, columns, loose=path not in tree.files)
+    ]
     names += _accepted(tree, loaded)
     for path in broken:
         names += _guessed(_text(tree.files[path]), tables, columns)
@@ -123,7 +127,7 @@ def _refuse_unknown(
             continue
         if line := _unknown_from(_text(tree.files[path])):
             message = (
-                f"{path}:{line}: {problem.message}, and what should stand behind it may be names that are elsewhere"
+                f"{path}:{line}: {problem.message}, and what cannot be read there may be names that are elsewhere, too"
             )
             hint = (
                 "nothing was written; mend that line (promptforge check), or delete it and redact again; `promptforge"
@@ -133,13 +137,15 @@ def _refuse_unknown(
 
 
 def _unknown_from(text: str) -> int:
-    """The line from which a broken file may have been cut off or torn, 0 where each part of it is accounted for."""
+    """The first line of a broken file that cannot be read alone, 0 where each table and fact can.
+
+    A table of the user's own counts as unread: a fact that slipped to the left looks like one.
+    """
     said = [one for one in chunks(text) if SAYS.search(one.text)]
     if not said:
         return 1
-    torn = next((one for one in said if not one.sure), None)
-    if torn is None and not said[-1].good:
-        torn = said[-1]
+    tables = (*BUILTIN, "_defaults")
+    torn = next((one for one in said if not (one.sure and one.good and one.table in tables)), None)
     return text.count("\n", 0, torn.start) + 1 if torn else 0
 
 

@@ -44,6 +44,11 @@ _WEIGHED = ("n_params", "size", "ftype", "n_vocab", "root", "model_path", "chat_
 """Of what a server says of itself, what is another one with other weights; its program's version is none of it."""
 
 
+def _what(key: str, text: str) -> str:
+    """Of a path its last part: weights that were moved are the same."""
+    return text.rstrip("/").rpartition("/")[2] if key in ("root", "model_path") else text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """An arm that still counts."""
@@ -177,7 +182,7 @@ class _Weighed:
                 self.now[name] = weights_digest(model, root=self.build.tree.root, environ=self.environ or {}) or digest
             if self.now[name] != digest:
                 changed = "its files are others now"
-        told = {key: text for key, text in things_said(str(then.get("says", ""))).items() if key in _WEIGHED}
+        told = {k: _what(k, text) for k, text in things_said(str(then.get("says", ""))).items() if k in _WEIGHED}
         if told:
             key = name, str(body.get("environment", {}).get("adapter", ""))
             later, latest = self.said.setdefault(key, (id_, told))

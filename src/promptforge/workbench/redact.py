@@ -8,16 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptforge.compiler.link import link
-from promptforge.compiler.load import load, read_project
 from promptforge.errors import InputError, UsageError, WriteError
 from promptforge.files import CONFIG, TEMPORARY, Problem, read_file
-from promptforge.model import Table
 from promptforge.redaction.key import KEY_BYTES, Key
 from promptforge.redaction.leftover import Left, left_over, originals
 from promptforge.redaction.redaction import Redaction, make_redaction
-from promptforge.redaction.vocabulary import kept_columns
+from promptforge.redaction.vocabulary import kept_columns, naming_columns
 from promptforge.workbench.disk import private_folder
+from promptforge.workbench.knownnames import Known, known_names
 from promptforge.workbench.scaffold import shared_files
 
 __all__ = ["KEY_FILE", "MARK", "Redacted", "RedactedText", "Wishes", "redact_project", "redact_text"]
@@ -97,9 +95,7 @@ def redact_project(root: Path, target: Path, wishes: Wishes) -> Redacted:
     _refuse(root, place)
     texts, skipped = _texts(root)
     ours = {path for path, content in shared_files().items() if texts.get(path, "").encode() == content}
-    secret, new_key = _key(root, wishes)
-    redaction = make_redaction(Key(secret), _tables(root), _read(texts, ours), also=wishes.also, words=wishes.words)
-    _complain_of_columns(redaction, wishes.also)
+    redaction, new_key = _redaction(root, known_names(root, wishes.also), _read(texts, ours), wishes)
     made, as_text = _redact_all(redaction, texts, ours)
     _look(redaction, originals(redaction, _read(texts, ours)), {path: made[path] for path in texts if path not in ours})
     names = _new_names(redaction, made)
@@ -124,14 +120,11 @@ def redact_project(root: Path, target: Path, wishes: Wishes) -> Redacted:
 def redact_text(root: Path | None, text: str, wishes: Wishes) -> RedactedText:
     """A text without what names, with the values that a copy of the project has; outside of one by form alone."""
     if root is None:
-        texts: dict[str, str] = {}
-        tables: Mapping[str, Table] = {}
+        redaction, _ = _redaction(None, Known(tables={}, names=()), [], wishes)
     else:
         found, _ = _texts(root)
         ours = {path for path, content in shared_files().items() if found.get(path, "").encode() == content}
-        texts, tables = {path: one for path, one in found.items() if path not in ours}, _tables(root)
-    secret, _ = _key(root, wishes)
-    redaction = make_redaction(Key(secret), tables, texts.values(), also=wishes.also, words=wishes.words)
+        redaction, _ = _redaction(root, known_names(root, wishes.also), _read(found, ours), wishes)
     made = redaction.redactor.without_secrets(redaction.plain(text))
     _look(redaction, originals(redaction, [text]) - redaction.redactor.given, {"the text": made})
     return RedactedText(
@@ -140,6 +133,15 @@ def redact_text(root: Path | None, text: str, wishes: Wishes) -> RedactedText:
         in_project=root is not None,
         once=root is None and wishes.key is None,
     )
+
+
+def _redaction(root: Path | None, known: Known, texts: list[str], wishes: Wishes) -> tuple[Redaction, str]:
+    """What stands for what, and the file of the key where it was made now: after all that could be refused."""
+    _complain_of_words(wishes.words)
+    _complain_of_columns(known, wishes.also)
+    secret, new_key = _key(root, wishes)
+    names, also, words = known.names, wishes.also, wishes.words
+    return make_redaction(Key(secret), known.tables, texts, also=also, words=words, names=names), new_key
 
 
 # ---- The key ---------------------------------------------------------------------------------------------------------
@@ -157,9 +159,9 @@ def _key(root: Path | None, wishes: Wishes) -> tuple[bytes, str]:
     except OSError as problem:
         message = f"the key cannot be read: {path}: {(problem.strerror or str(problem)).lower()}"
         raise InputError(message, hint="mend it, or name another file: --key FILE") from problem
-    if len(written) < 16:
+    if len(written) < KEY_BYTES:
         hint = "delete it, and a new one is made; it cannot give the old values"
-        raise InputError(f"{path} is no key: it has {len(written)} bytes, and a key has 16 or more", hint=hint)
+        raise InputError(f"{path} is no key: it has {len(written)} bytes, and a key has {KEY_BYTES} or more", hint=hint)
     return written, ""
 
 
@@ -182,12 +184,6 @@ def _new_key(path: Path, root: Path | None, dry_run: bool) -> tuple[bytes, str]:
 
 
 # ---- What is there ---------------------------------------------------------------------------------------------------
-
-
-def _tables(root: Path) -> Mapping[str, Table]:
-    """The facts, as far as they can be read: of a broken project, too, somebody wants to report a bug."""
-    loaded, _ = load(read_project(root))
-    return link(loaded)[0].tables
 
 
 def _texts(root: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -236,13 +232,22 @@ def _read(texts: Mapping[str, str], ours: set[str]) -> list[str]:
 # ---- What is made ----------------------------------------------------------------------------------------------------
 
 
-def _complain_of_columns(redaction: Redaction, also: tuple[str, ...]) -> None:
+def _complain_of_words(words: tuple[str, ...]) -> None:
+    for word in words:
+        if not any(sign.isalnum() for sign in word):
+            hint = "write the name itself: --word Lighthouse"
+            raise UsageError(f"--word '{word}' is no name: it has no letter and no digit", hint=hint)
+
+
+def _complain_of_columns(known: Known, also: tuple[str, ...]) -> None:
     for wanted in also:
         table, _, column = wanted.rpartition(".")
-        known = [name for name, one in redaction.tables.items() if column in one.columns and table in ("", name)]
-        if not known:
-            hint = f"columns that could be meant: {', '.join(kept_columns(redaction.tables, redaction.columns)[:12])}"
-            raise UsageError(f"--also '{wanted}': no table has such a column", hint=hint)
+        if any(column in one.columns and table in ("", name) for name, one in known.tables.items()):
+            continue
+        kept = kept_columns(known.tables, naming_columns(known.tables, ()))
+        hint = f"columns that could be meant: {', '.join(kept[:12])}"
+        hint = hint if kept else "no table has a column of your own with texts; a word that no table has: --word WORD"
+        raise UsageError(f"--also '{wanted}': no table has such a column", hint=hint)
 
 
 def _redact_all(
@@ -285,10 +290,9 @@ def _refuse(root: Path, place: Path) -> None:
         raise UsageError(
             f"the copy cannot be {place}: the project is in it", hint="promptforge redact ../my-house-public"
         )
-    if root in place.parents and place.relative_to(root).parts[0] in (*_FOLDERS, ".promptforge", ".git"):
-        raise UsageError(
-            f"the copy cannot be in {place.parent}: the project's own files are", hint="name another place"
-        )
+    if root in place.parents:
+        hint = f"nothing was written; lay it beside the project: promptforge redact ../{place.name}"
+        raise UsageError(f"the copy cannot be {place}: that is inside the project, and its repository", hint=hint)
     if not os.path.lexists(place) or (place.is_dir() and not place.is_symlink() and _is_ours(place)):
         return
     what = "is there, and is no copy of ours" if place.is_dir() else "is there, and is no folder"

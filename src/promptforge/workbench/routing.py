@@ -138,7 +138,8 @@ def route(category: str, options: Sequence[Option], duels: Duels, bounds: Bounds
         why = "ahead, but not shown better than every other that may be asked"
         return Route(model=best.model, basis="not shown", why=why, against=against, excluded=excluded)
     names = tuple(one.model for one in level)
-    why = f"a tie of {', '.join(names)}: none of them is shown better; {_taken(best, level)}"
+    why = f"a tie of {', '.join(names)}: none of them is shown better{_untold(category, best, level, duels)}; "
+    why += _taken(best, level)
     return Route(model=best.model, basis="tie", why=why, against=against, tied=names, excluded=excluded)
 
 
@@ -148,6 +149,14 @@ def _ahead(category: str, one: Option, other: Option, duels: Duels) -> float:
     if isinstance(effect, Effect):
         return effect.estimate
     return other.level.value - one.level.value if one.level and other.level else 0.0
+
+
+def _untold(category: str, best: Option, level: Sequence[Option], duels: Duels) -> str:
+    """What so few cases leave open, where that is more than anybody would bear."""
+    effects = [duels.effect(category, one.model, best.model) for one in level if one is not best]
+    falls = [largest_fall(effect) for effect in effects if isinstance(effect, Effect)]
+    fall = max(falls, default=0.0)
+    return f", and a fall of {fall:.2f} is not excluded: too few cases to tell them apart" if fall > BEAR else ""
 
 
 def _held(category: str, best: Option, other: Option, duels: Duels) -> str:

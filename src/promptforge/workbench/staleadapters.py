@@ -42,6 +42,9 @@ def stale_adapter(root: Path, folder: Path, build: Build, environ: Mapping[str, 
         return replace(blank, problem=unreadable.message.replace(f"{root}/", ""))
     if not told.get("data"):
         return blank
+    texts, mappings = (told.get("model"), told.get("system")), (told.get("facts", {}), told.get("prompts", {}))
+    if not all(isinstance(one, str) for one in texts) or not all(isinstance(one, dict) for one in mappings):
+        return replace(blank, problem="its adapter.json does not say what it rests on: model, system, facts, prompts")
     facts: Mapping[str, str] = told.get("facts") or {}
     now = digests_of(build)
     some = partial(build)
