@@ -568,7 +568,7 @@ def test_runs_of_other_weights_under_the_same_name_are_stale(tmp_path):
 
 
 def test_of_runs_of_two_weights_the_later_ones_count(tmp_path):
-    """What a server said of its weights tells them apart; another version of its program does not."""
+    """What a server said of its weights tells them apart; its program's version and the folder do not."""
     yard(tmp_path, URL)
     build, suites = project(tmp_path)
 
@@ -577,8 +577,8 @@ def test_of_runs_of_two_weights_the_later_ones_count(tmp_path):
         return replace(run, models={"near": {**run.models["near"], "says": str(sorted(words.items()))}})
 
     older = said("a", 10, n_params="7", server="llama.cpp 1")
-    same = said("b", 11, n_params="8", server="llama.cpp 1")
-    latest = said("c", 12, n_params="8", server="llama.cpp 2")
+    same = said("b", 11, n_params="8", server="llama.cpp 1", model_path="/models/near.gguf")
+    latest = said("c", 12, n_params="8", server="llama.cpp 2", model_path="/elsewhere/near.gguf")
     silent = run_of(build, suites, "near", range(60), id_="d", started="2026-11-11T09:00:00Z")
     before = run_of(build, suites, "near", range(60), id_="e", started="2026-11-09T10:00:00Z")
     with keep(tmp_path, older, same, latest, silent, before) as store:
