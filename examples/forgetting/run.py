@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from page import page, table
-
 from promptforge.backends.server import serve
 from promptforge.compiler.build import compile_project
 from promptforge.compiler.load import read_project
