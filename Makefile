@@ -63,7 +63,7 @@ forgetting: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp
 	$(BIN)/python examples/forgetting/run.py --mlx .venv-heavy --trl .venv-trainers --page docs/forgetting.md
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-heavy: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp .venv-peers/python.stamp
 	PROMPTFORGE_HEAVY_PYTHON="$(CURDIR)/.venv-heavy/bin/python" \

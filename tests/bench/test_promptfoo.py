@@ -22,7 +22,7 @@ def model(**settings: Any) -> Model:
         ({}, ""),
         ({"api_key": "env:HUT_KEY"}, ""),
         ({"backend": "openai", "base_url": None}, ""),
-        ({"backend": "replay"}, "odd has the backend 'replay', and only compatible and openai can be exported"),
+        ({"backend": "replay"}, "odd is no server (its backend is 'replay'), so promptfoo cannot ask it"),
         ({"model": ""}, "odd does not say which model the server shall answer with (`model:`)"),
         (
             {"base_url": "http://mara:swordfish@192.0.2.10/v1"},
