@@ -208,7 +208,7 @@ def _run(planned: "Plan", store: "Store", run_bench: "Callable[..., Run]") -> "R
 
 def _load_what_shows() -> None:
     """While answers are waited for."""
-    import promptforge.console.bench  # noqa: F401
+    import promptforge.console.bench  # noqa: F401  # only loaded here: it is used after the run
 
 
 def _say_recorded(planned: "Plan") -> None:
