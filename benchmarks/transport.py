@@ -41,6 +41,18 @@ def check(text: str) -> None:
 
 
 def run_promptforge(base_url: str, requests: int, at_once: int) -> None:
+    """As a run does it: lanes that share a thread."""
+    from promptforge.backends.lanes import Lanes
+
+    _ask_in(Lanes().start, base_url, requests, at_once)
+
+
+def run_threads(base_url: str, requests: int, at_once: int) -> None:
+    """The same calls, a thread for each."""
+    _ask_in(lambda work: threading.Thread(target=work).start(), base_url, requests, at_once)
+
+
+def _ask_in(start: Callable[[Callable[[], None]], object], base_url: str, requests: int, at_once: int) -> None:
     from promptforge.backends.base import Request
     from promptforge.backends.compatible import Compatible
     from promptforge.model import Model
@@ -48,25 +60,27 @@ def run_promptforge(base_url: str, requests: int, at_once: int) -> None:
     model = Model(name="m", backend="compatible", tier="local", settings={"base_url": base_url, "model": "mock"})
     backend = Compatible(model, {})
     numbers = iter(range(requests))
-    lock = threading.Lock()
+    lock, over = threading.Lock(), threading.Semaphore(0)
     answered: list[int] = []
 
     def work() -> None:
-        while True:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            asked = (("user", f"Question {number}: what is six times seven?"),)
-            request = Request(system=SYSTEM, messages=asked, params={"temperature": 0})
-            check(backend.answer(request, timeout_s=60).text)
-            answered.append(number)
+        try:
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                asked = (("user", f"Question {number}: what is six times seven?"),)
+                request = Request(system=SYSTEM, messages=asked, params={"temperature": 0})
+                check(backend.answer(request, timeout_s=60).text)
+                answered.append(number)
+        finally:
+            over.release()
 
-    threads = [threading.Thread(target=work) for _ in range(at_once)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for _ in range(at_once):
+        start(work)
+    for _ in range(at_once):
+        over.acquire()
     backend.close()
     if len(answered) != requests:
         raise SystemExit(f"only {len(answered)} of {requests} were answered")
@@ -123,6 +137,7 @@ async def run_openai(base_url: str, requests: int, at_once: int) -> None:
 
 CLIENTS = {
     "promptforge": run_promptforge,
+    "threads": run_threads,
     "httpx": run_httpx,
     "aiohttp": run_aiohttp,
     "openai": run_openai,
@@ -168,7 +183,7 @@ def get(url: str) -> dict[str, float]:
 
 
 def compare(base_url: str, chosen: argparse.Namespace) -> None:
-    names = [name for name in CLIENTS if name == "promptforge" or importlib.util.find_spec(name)]
+    names = [name for name in CLIENTS if name in ("promptforge", "threads") or importlib.util.find_spec(name)]
     ideal = -(-chosen.requests // chosen.at_once) * chosen.latency_ms / 1000
     print(f"{chosen.requests} requests, {chosen.at_once} at once, {chosen.latency_ms:g} ms each: at best {ideal:.3f} s")
     found: dict[str, list[Run]] = {name: [] for name in names}

@@ -103,6 +103,8 @@ class Store:
         elif version != _VERSION:
             hint = "use the promptforge that wrote it, or move the file away: its answers are then asked again"
             raise InputError(f"{self.path} was written by another version of promptforge", hint=hint)
+        # To move the log into the file waits for the disk: 0.1 s and more in which no answer can be written.
+        self._db.execute("PRAGMA wal_autocheckpoint = 8000")  # pages: 32 MB
         self._db.execute("PRAGMA synchronous = NORMAL")  # kill -9 loses nothing; a power cut perhaps the last answers
 
     def _refuse_older(self) -> None:
@@ -217,11 +219,22 @@ class Store:
 
     # --- champions and looks
 
-    def crown(self, model: str, action: str, body: Mapping[str, Any], *, at: str, category: str = "") -> None:
-        """Write down who is champion from now on: one row, there wholly or not at all, and never changed."""
-        row = (model, category, at, action, json.dumps(body, ensure_ascii=False))
+    def crown(
+        self, model: str, action: str, body: Mapping[str, Any], *, at: str, category: str = "", after: int | None = None
+    ) -> bool:
+        """Write down who is champion from now on: one row, there wholly or not at all, and never changed.
+
+        With `after`, the number of the last change that the caller knows of (0: none), only where there was none
+        since; false where there was one. Of two processes that know of the same one, one is refused.
+        """
+        row = (model, category, at, action, json.dumps(body, ensure_ascii=False), after)
         with self._lock, self._translated():
-            self._db.execute("INSERT INTO champions (model, category, at, action, body) VALUES (?, ?, ?, ?, ?)", row)
+            done = self._db.execute(
+                "INSERT INTO champions (model, category, at, action, body) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?6 IS NULL"
+                " OR ?6 = (SELECT coalesce(max(number), 0) FROM champions WHERE model = ?1 AND category = ?2)",
+                row,
+            )
+        return done.rowcount == 1
 
     def crownings(self) -> tuple[Crowning, ...]:
         """Every change of a champion, the oldest first."""
@@ -374,8 +387,11 @@ _SMALL = 1000
 """Bytes; a smaller body is kept as it is: with many threads, handing it to zlib costs more than it saves."""
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _packed(body: Mapping[str, Any]) -> bytes:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    text = _COMPACT.encode(body).encode("utf-8", "surrogatepass")
     return text if len(text) < _SMALL else zlib.compress(text, 1)
 
 

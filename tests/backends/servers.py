@@ -4,12 +4,20 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from promptforge.backends.compatible import Compatible
+from promptforge.backends.lanes import Lanes
 from promptforge.model import Model
+
+LONG_S = 60.0
+"""Longer than anything takes that comes at all."""
+IN_LANES = False
+"""Whether the backends that `backend` makes are asked in lanes."""
 
 
 @dataclass
@@ -156,7 +164,41 @@ def streaming(*events: bytes, kind: str = "text/event-stream") -> bytes:
     return head + b"".join(chunks) + b"0\r\n\r\n"
 
 
-def backend(base_url: str, environ: dict[str, str] | None = None, **settings: Any) -> Compatible:
-    """The backend of a server."""
+def backend(base_url: str, environ: dict[str, str] | None = None, **settings: Any) -> Any:
+    """The backend of a server: a Compatible, or one that is asked in lanes, where the test is to be run so."""
     entry = {"backend": "compatible", "base_url": base_url, "model": "coder", **settings}
-    return Compatible(Model(name="coder-14b", backend="compatible", tier="local", settings=entry), environ or {})
+    one = Compatible(Model(name="coder-14b", backend="compatible", tier="local", settings=entry), environ or {})
+    return _InLanes(one) if IN_LANES else one
+
+
+T = TypeVar("T")
+
+
+def begun(start: Callable[[Callable[[], object]], object], work: Callable[[], T]) -> Future[T]:
+    """What a function will have returned, or raised, when it has ended; `start` has it run elsewhere."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as problem:
+            future.set_exception(problem)
+
+    start(run)
+    return future
+
+
+class _InLanes:
+    """A backend that is asked as by a run: each call in a lane, all of them in one thread."""
+
+    def __init__(self, one: Compatible) -> None:
+        self._one, self._lanes = one, Lanes()
+
+    def answer(self, *arguments: Any, **named: Any) -> Any:
+        return begun(self._lanes.start, partial(self._one.answer, *arguments, **named)).result(LONG_S)
+
+    def stream(self, *arguments: Any, **named: Any) -> Any:
+        return begun(self._lanes.start, partial(self._one.stream, *arguments, **named)).result(LONG_S)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._one, name)

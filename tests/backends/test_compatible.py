@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends import servers
 from backends.servers import (
     Asked,
     Server,
@@ -31,6 +32,16 @@ from strategies import tries
 
 KEY = "sk-house-0123456789abcdef"
 ENVIRON = {"HOUSE_KEY": KEY}
+
+
+@pytest.fixture(autouse=True, params=["thread", "lane"])
+def way(request, monkeypatch):
+    """Every server is asked from a thread, and from a lane: both get the same answers, messages and hints."""
+    monkeypatch.setattr(servers, "IN_LANES", request.param == "lane")
+
+
+asks_nobody = pytest.mark.parametrize("way", ["thread"], indirect=True)
+"""What asks no server is the same in a lane."""
 
 
 def ask(server: Server, question: Request, **settings: Any) -> Answer:
@@ -375,6 +386,7 @@ def test_what_the_listener_raises_is_its_own(question):
         one.close()
 
 
+@asks_nobody
 @tries(200)
 @given(
     st.lists(st.text(alphabet="ab{}:é \t", max_size=8), max_size=6),
@@ -392,6 +404,7 @@ def test_events_do_not_depend_on_how_they_are_cut(texts, ending, cuts):
     assert [data for _, data in events(pieces)] == texts
 
 
+@asks_nobody
 @tries(300)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["choices", "message", "content", "tool_calls", "function", "arguments", "usage", "prompt_tokens", "finish_reason", "refusal", "reasoning", "type", "text", "thinking", "timings", "name"]), inner, max_size=4), max_leaves=12))  # fmt: skip
 def test_no_answer_is_too_odd_to_read(data):
@@ -767,6 +780,7 @@ def test_the_probe_of_a_server_with_many_models():
         two.close()
 
 
+@asks_nobody
 def test_a_model_without_an_address():
     with pytest.raises(BackendError) as caught:
         backend("")

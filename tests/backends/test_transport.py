@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from backends import servers
 from backends.servers import Asked, backend, completion, reply_with, response, serving, then_close
 from promptforge.backends import faults, transport
 from promptforge.backends.base import BackendError, Request
@@ -20,6 +21,16 @@ from promptforge.backends.watch import OverdueError
 from servers import free_port, listening
 
 ASKED = Request(system="s", messages=(("user", "q"),))
+
+
+@pytest.fixture(autouse=True, params=["thread", "lane"])
+def way(request, monkeypatch):
+    """Every server is asked from a thread, and from a lane: both get the same answers, messages and hints."""
+    monkeypatch.setattr(servers, "IN_LANES", request.param == "lane")
+
+
+asks_nobody = pytest.mark.parametrize("way", ["thread"], indirect=True)
+"""What asks no server is the same in a lane."""
 
 
 def fault_at(
@@ -426,6 +437,7 @@ def test_loopback_never_goes_through_a_proxy():
         one.close()
 
 
+@asks_nobody
 @pytest.mark.parametrize(
     ("url", "environ", "expected"),
     [
@@ -449,6 +461,7 @@ def test_the_environment_names_the_proxy(url, environ, expected):
     assert (str(found) if found else None) == expected
 
 
+@asks_nobody
 @pytest.mark.parametrize("named", ["socks5://p.example:1080", "https://p.example", "http://[::1", "http://:80"])
 def test_a_proxy_of_another_kind_is_refused(named):
     """It is not ignored: a request that goes round the proxy is one that somebody did not want."""
@@ -464,6 +477,7 @@ def instance_of(kind: type[BaseException]) -> BaseException:
     return kind(3) if kind is OverdueError else kind(b"") if kind is http.client.IncompleteRead else kind("why")
 
 
+@asks_nobody
 @pytest.mark.parametrize("row", faults._NO_ANSWER, ids=lambda row: row[0].__name__)
 def test_every_exception_of_the_libraries_is_translated(row):
     """Each row of the table is reached by its own exception, and says what happened and what to do."""
@@ -475,6 +489,7 @@ def test_every_exception_of_the_libraries_is_translated(row):
     assert "{" not in problem.message + problem.hint
 
 
+@asks_nobody
 def test_what_is_no_fault_of_the_network_is_not_hidden():
     """A bug of ours stays a bug."""
     with pytest.raises(KeyError):

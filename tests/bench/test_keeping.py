@@ -3,11 +3,11 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import pytest
-
 from promptforge.backends.base import Answer
+from promptforge.backends.lanes import Lanes, wait_for
 from promptforge.bench.keeping import Keeper, Outcome, known_outcomes
 from promptforge.errors import WriteError
 from promptforge.store import StoredAnswer
@@ -40,9 +40,8 @@ def _refuse(problem: BaseException) -> None:
 def test_what_is_handed_over_is_written_when_it_comes_back() -> None:
     """Whoever asks on has lost nothing; what is read again is what was written."""
     history = Written()
-    with Keeper(history, "r", _refuse) as keeper:
-        keeper.keep("a", OUTCOME)
-        assert history.batches == [["a"]]
+    Keeper(history, "r", _refuse).keep("a", OUTCOME)
+    assert history.batches == [["a"]]
     found = known_outcomes({"a": StoredAnswer(run="r", at=OUTCOME.at, body=history.bodies["a"])})
     assert found["a"].answer == OUTCOME.answer
     assert found["a"].inherited == "r"
@@ -51,12 +50,12 @@ def test_what_is_handed_over_is_written_when_it_comes_back() -> None:
 def test_what_comes_together_is_written_together() -> None:
     """While one is written the others wait, and go in one."""
     history = Written(pause_s=0.1)
-    with Keeper(history, "r", _refuse) as keeper:
-        lanes = [threading.Thread(target=keeper.keep, args=(str(number), OUTCOME)) for number in range(8)]
-        for lane in lanes:
-            lane.start()
-        for lane in lanes:
-            lane.join(timeout=30)
+    keeper = Keeper(history, "r", _refuse)
+    lanes = [threading.Thread(target=keeper.keep, args=(str(number), OUTCOME)) for number in range(8)]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join(timeout=30)
     assert sorted(one for some in history.batches for one in some) == [str(number) for number in range(8)]
     assert len(history.batches) < len(lanes)
 
@@ -64,18 +63,27 @@ def test_what_comes_together_is_written_together() -> None:
 def test_what_cannot_be_written_is_told_and_holds_nobody_up() -> None:
     """Each lane comes back, and the problem is told."""
     told: list[BaseException] = []
-    with Keeper(Written(full=True), "r", told.append) as keeper:
-        for number in range(3):
-            keeper.keep(str(number), OUTCOME)
+    keeper = Keeper(Written(full=True), "r", told.append)
+    for number in range(3):
+        keeper.keep(str(number), OUTCOME)
     assert [str(problem) for problem in told] == ["no room left on the disk"]
 
 
-@pytest.mark.parametrize("full", [False, True])
-def test_an_answer_that_comes_after_the_end_is_written_all_the_same(full: bool) -> None:
-    """A run that is given up by force leaves requests in flight: their answers were paid for."""
-    told: list[BaseException] = []
-    history = Written(full=full)
-    with Keeper(history, "r", told.append) as keeper:
-        pass
-    keeper.keep("late", OUTCOME)
-    assert (history.batches, len(told)) == (([], 1) if full else ([["late"]], 0))
+def test_lanes_of_one_thread_wait_until_it_writes_for_all_of_them() -> None:
+    """Nobody goes on before what it brought is written, and one transaction holds what came together."""
+    history, went_on = Written(), []
+    keeper = Keeper(history, "r", _refuse)
+    lanes = Lanes(keeper.flush)
+
+    def bring(name: str) -> None:
+        keeper.keep(name, OUTCOME)
+        went_on.append((name, any(name in some for some in history.batches)))
+
+    over = threading.Event()
+    lanes.start(lambda: [lanes.start(partial(bring, name)) for name in "abc"] and wait_for(over, 30))
+    until = time.monotonic() + 30
+    while len(went_on) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    over.set()
+    assert sorted(went_on) == [("a", True), ("b", True), ("c", True)]
+    assert history.batches == [["a", "b", "c"]]

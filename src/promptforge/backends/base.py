@@ -122,7 +122,11 @@ class BackendError(PromptforgeError):
 
 
 class Backend(Protocol):
-    """What answers."""
+    """What answers.
+
+    One may have more: `probe`, what its server says of itself; `shares_thread`, true where a call that waits lets the
+    other lanes of its thread go on (`lanes.py`).
+    """
 
     @property
     def name(self) -> str:

@@ -34,12 +34,15 @@ def body_of(request: Request, model: str, *, stream: bool = False) -> bytes:
     body.update(request.params)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return json.dumps(body, default=_plain).encode("ascii")
+    return _WRITTEN.encode(body).encode("ascii")
 
 
 def _plain(value: object) -> object:
     """Read-only mappings and tuples of a frozen value."""
     return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, Iterable) else str(value)
+
+
+_WRITTEN = json.JSONEncoder(default=_plain)
 
 
 # ---- A whole answer --------------------------------------------------------------------------------------------------
@@ -138,23 +141,24 @@ def _finish(reason: Any, *, calls: bool) -> Finish:
 def _usage(data: Mapping[str, Any]) -> Usage:
     """What the server counted; where llama.cpp leaves the usage out, its timings say the same."""
     usage, timings = as_object(data.get("usage")), as_object(data.get("timings"))
-    cached = _count(as_object(usage.get("prompt_tokens_details")).get("cached_tokens"))
-    if cached is None:
-        cached = _first(usage.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
-    fresh = _count(timings.get("prompt_n"))
-    return Usage(
-        input_tokens=_first(usage.get("prompt_tokens"), None if fresh is None else fresh + (cached or 0)),
-        output_tokens=_first(usage.get("completion_tokens"), timings.get("predicted_n")),
-        cached_tokens=cached,
-    )
+    details = as_object(usage.get("prompt_tokens_details"))
+    cached = _first(details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
+    given = _count(usage.get("prompt_tokens"))
+    if given is None and (fresh := _count(timings.get("prompt_n"))) is not None:
+        given = _count(fresh + (cached or 0))
+    said = _first(usage.get("completion_tokens"), timings.get("predicted_n"))
+    return Usage(input_tokens=given, output_tokens=said, cached_tokens=cached)
 
 
 def _first(*values: Any) -> int | None:
-    return next((count for value in values if (count := _count(value)) is not None), None)
+    for value in values:
+        if (count := _count(value)) is not None:
+            return count
+    return None
 
 
 def _count(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
         return None
     return int(value)
 

@@ -30,6 +30,7 @@ class Compatible:
     """A server that speaks OpenAI's chat format at `base_url`."""
 
     name = "compatible"
+    shares_thread = True
 
     def __init__(self, model: Model, environ: Mapping[str, str]) -> None:
         settings = model.settings

@@ -262,6 +262,7 @@ class Recording:
         self.recorded = self.taken_over = 0
         """Exchanges that were written, and how many of these were known before."""
         self.name = backend.name
+        self.shares_thread = getattr(backend, "shares_thread", False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._broken_end = path.exists() and not _ends_with_newline(path)

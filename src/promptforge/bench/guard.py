@@ -114,6 +114,7 @@ class Guarded:
 
     def __init__(self, backend: Backend, look: Callable[[Request], str]) -> None:
         self._backend, self._look = backend, look
+        self.shares_thread = getattr(backend, "shares_thread", False)
 
     @property
     def name(self) -> str:

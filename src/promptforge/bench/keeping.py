@@ -1,13 +1,14 @@
 """Writes answers down as they come, and reads them again: what a killed run has is what the next one begins with."""
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 from promptforge.backends.base import Answer, ToolCall, Usage
+from promptforge.backends.lanes import Bell, bell, in_lane
 from promptforge.bench.results import State
 from promptforge.store import StoredAnswer
 
@@ -39,57 +40,51 @@ class Answers(Protocol):
 class _Unwritten(NamedTuple):
     identity: str
     outcome: Outcome
-    done: threading.Lock
-    """Held until it is written, or never will be."""
+    done: Bell
+    """Rung when it is written, or never will be."""
 
 
 class Keeper:
-    """Writes answers down in a thread of its own, the moment they come.
+    """Writes answers down the moment they come, and lets whoever brings one go on when that is done.
 
-    Those that come while it writes are written together: each alone takes a fifth of a millisecond in which nothing is
-    asked. What cannot be written is told to `failed`, once, and nothing more is written.
+    Those that come together are written together: each alone takes a fifth of a millisecond in which nothing is asked.
+    What cannot be written is told to `failed`, once, and nothing more is written.
     """
 
     def __init__(self, answers: Answers, run: str, failed: Callable[[BaseException], None]) -> None:
         self._answers, self._run, self._failed = answers, run, failed
-        self._waiting: queue.SimpleQueue[_Unwritten | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, daemon=True)
-        self._door = threading.Lock()
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        self._writer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._door:
-            self._closed = True
-            self._waiting.put(None)
-        self._writer.join()
+        self._waiting: deque[_Unwritten] = deque()
+        self._writing = threading.Lock()
+        self._broken = False
 
     def keep(self, identity: str, outcome: Outcome) -> None:
-        """Have an answer written. Comes back when it is: whoever asks on has lost nothing, whatever happens then."""
-        done = threading.Lock()
-        done.acquire()
-        one = _Unwritten(identity, outcome, done)
-        with self._door:
-            if closed := self._closed:  # it was in flight when the run was given up
-                self._put([one])
-            else:
-                self._waiting.put(one)
-        if not closed:
-            done.acquire()
+        """Have an answer written. Comes back when it is: whoever asks on has lost nothing, whatever happens then.
+
+        Lanes that share a thread wait until that calls `flush`; a thread of its own writes for all that wait.
+        """
+        one = _Unwritten(identity, outcome, bell())
+        self._waiting.append(one)
+        if in_lane():
+            one.done.wait()
+        else:
+            self._write()
+
+    def flush(self) -> None:
+        """Write what waits, and let the lanes go on that brought it."""
+        if self._waiting:
+            self._write()
 
     def _write(self) -> None:
-        ended = broken = False
-        while not ended:
-            taken = self._taken()
-            ended = taken[-1] is None
-            some = [one for one in taken if one is not None]
-            if some and not broken:
-                broken = not self._put(some)
-            for one in some:
-                one.done.release()
+        """Write all that waits. When this comes back, what others took out meanwhile is written, too."""
+        with self._writing:
+            some: list[_Unwritten] = []
+            with suppress(IndexError):
+                while True:
+                    some.append(self._waiting.popleft())
+            if some and not self._broken:
+                self._broken = not self._put(some)
+        for one in some:
+            one.done.ring()
 
     def _put(self, some: Sequence[_Unwritten]) -> bool:
         """Write answers together; whether that was possible."""
@@ -100,14 +95,6 @@ class Keeper:
             self._failed(problem)
             return False
         return True
-
-    def _taken(self) -> list[_Unwritten | None]:
-        """All that waits, at least one; None is the last."""
-        taken = [self._waiting.get()]
-        with suppress(queue.Empty):
-            while taken[-1] is not None:
-                taken.append(self._waiting.get_nowait())
-        return taken
 
 
 _OF_ANSWER, _OF_CALL, _OF_USAGE = ([one.name for one in fields(kind)] for kind in (Answer, ToolCall, Usage))

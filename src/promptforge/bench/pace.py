@@ -3,6 +3,8 @@
 import threading
 import time
 
+from promptforge.backends.lanes import Bell, bell
+
 __all__ = ["Pace"]
 
 
@@ -16,7 +18,8 @@ class Pace:
         self._of_burst = 0
         """How many of those in flight were sent before the last halving."""
         self._not_before = 0.0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiting: list[Bell] = []
 
     @property
     def most(self) -> int:
@@ -30,21 +33,23 @@ class Pace:
 
     def enter(self, stop: threading.Event) -> bool:
         """Wait for a place; false when `stop` was set meanwhile."""
-        with self._changed:
-            while not stop.is_set():
+        while not stop.is_set():
+            with self._lock:
                 wait_s = self._not_before - time.monotonic()
                 if wait_s <= 0 and self._in_flight < self.limit:
                     self._in_flight += 1
                     return True
-                self._changed.wait(min(max(wait_s, 0.05), 0.5))
-            return False
+                changed = bell()
+                self._waiting.append(changed)
+            changed.wait(min(max(wait_s, 0.05), 0.5))
+        return False
 
     def leave(self, *, answered: bool = True, refused: bool = False, retry_after_s: float | None = None) -> None:
         """Give the place back. `refused`: the server asked for fewer requests, perhaps only after a time.
 
         One burst halves once: what was in flight when it came is refused for the same reason.
         """
-        with self._changed:
+        with self._lock:
             self._in_flight -= 1
             of_burst = self._of_burst > 0
             self._of_burst -= of_burst
@@ -56,4 +61,6 @@ class Pace:
                     self._not_before = max(self._not_before, time.monotonic() + retry_after_s)
             elif answered:
                 self._limit = min(float(self._most), self._limit + 1 / self._limit)
-            self._changed.notify_all()
+            waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.ring()

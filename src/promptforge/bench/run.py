@@ -12,20 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from promptforge.backends.base import Answer, Backend, BackendError, Request, Usage
+from promptforge.backends.lanes import Lanes, wait_for
 from promptforge.bench.keeping import Answers, Keeper, Outcome
 from promptforge.bench.pace import Pace
 from promptforge.bench.plan import Job, with_limit_doubled
 from promptforge.bench.results import NOT_SENT, State
+from promptforge.bench.retries import LONGEST_WAIT_S, in_the_end, wait_s
 
 __all__ = ["Limits", "Progress", "Target", "execute"]
 
-RETRIES = 3
-"""How often a request that may succeed later is sent again."""
-LONGEST_WAIT_S = 120.0
-"""A server that wants a longer pause is taken at its word, and the request is unanswered."""
 GIVE_UP_AFTER = 3
 """So many requests in a row without an answer, and nothing more is sent to that model."""
-_LOOK_S = 0.2
+_LOOK_S = 0.05
 """How often an interrupt, the time budget and what has come are looked for."""
 _OF_THE_SERVER = frozenset(
     ["unreachable", "timed_out", "endless", "server", "overloaded", "rate_limited", "not_json", "no_choice"]
@@ -147,25 +145,25 @@ class _Sender:
         by_model: dict[str, list[Job]] = {}
         for job in jobs:
             by_model.setdefault(job.model, []).append(job)
-        with Keeper(answers, run, self.fail) as self.keeper:
-            for model, some in by_model.items():  # one model at a time: two local ones would fight for the machine
-                if not self.halt.is_set():
-                    self._send_to(self.targets[model], some)
+        self.keeper = Keeper(answers, run, self.fail)
+        for model, some in by_model.items():  # one model at a time: two local ones would fight for the machine
+            if not self.halt.is_set():
+                self._send_to(self.targets[model], some)
         if self.problem is not None:
             raise self.problem
 
     def _send_to(self, target: Target, jobs: Sequence[Job]) -> None:
         line = _Line(target, self, jobs)
-        threads = min(target.most or target.concurrency, len(jobs))
+        lanes = min(target.most or target.concurrency, len(jobs))
         try:
             # The first is alone: it loads the model, fills the cache, and tells whether there is anybody at all.
             line.start(1)
             if target.head_start_s != 0:
-                self._use_the_time()
-                self._hear(lambda: line.begun or not line.busy, target.head_start_s)
-            line.start(threads - 1)
-            self._use_the_time()
-            self._hear(lambda: not line.busy)
+                self._use_the_time(line)
+                self._hear(line, lambda: line.begun or not line.busy, target.head_start_s)
+            line.start(lanes - 1)
+            self._use_the_time(line)
+            self._hear(line, lambda: not line.busy)
         except BaseException:  # a second interrupt, or a mistake of ours: nobody waits for what is in flight
             self._stop_for("interrupted")
             self.stop.set()
@@ -175,27 +173,25 @@ class _Sender:
             self.outcomes[job.identity] = replace(line.last, message=f"{NOT_SENT}{line.last.message}")
             self.progress.failed += 1
 
-    def _use_the_time(self) -> None:
+    def _use_the_time(self, line: "_Line") -> None:
+        line.waits(_LOOK_S)  # first the requests, then what can be done until they are answered
         work, self.meanwhile = self.meanwhile, lambda: None
         work()
 
-    def _hear(self, over: Callable[[], bool], most_s: float | None = None) -> None:
+    def _hear(self, line: "_Line", over: Callable[[], bool], most_s: float | None = None) -> None:
         """Pass on what comes until it is over; an interrupt and the time budget are seen meanwhile."""
         until = float("inf") if most_s is None else time.monotonic() + most_s
         while not over() and (left_s := until - time.monotonic()) > 0:
             self.bell.wait(min(_LOOK_S, left_s))
             self.bell.clear()
-            self._pass_on()
+            while self.news and line.waits(_LOOK_S):
+                self.arrived(*self.news.popleft())
             if self.stop.is_set():
                 self._stop_for("interrupted")
             if self.out_of_time():
                 self.stop.set()  # nobody waits for what is in flight
-        self._pass_on()
-
-    def _pass_on(self) -> None:
         while self.news:
             self.arrived(*self.news.popleft())
-            time.sleep(0)  # lets a thread go first that has a request to send: it would wait 5 ms for this one
 
     def _stop_for(self, reason: str) -> None:
         with self.lock:
@@ -254,16 +250,28 @@ class _Line:
         """Whether something came of the first request; whether nothing more can be expected."""
         self.last = Outcome(state="failed")
         self.busy = 0
-        """How many threads are at work."""
+        """How many lanes are at work."""
+        self._lanes = Lanes(sender.keeper.flush) if getattr(target.backend, "shares_thread", False) else None
+        """Of a backend that shares one thread among them; any other one needs a thread for each."""
         self._in_a_row = 0
         self._lock = threading.Lock()
 
-    def start(self, threads: int) -> None:
+    def waits(self, most_s: float) -> bool:
+        """Wait until nobody has anything to do but to wait for the server, so that whoever asks holds nobody up."""
+        if self._lanes is not None:
+            return self._lanes.idle.wait(most_s)
+        time.sleep(0)  # a thread that has a request to send goes first: it would wait 5 ms for its turn
+        return True
+
+    def start(self, lanes: int) -> None:
         """So many more requests in flight at once. A thread that hangs does not keep the process alive."""
-        for _ in range(threads):
+        for _ in range(lanes):
             with self._lock:
                 self.busy += 1
-            _thread.start_new_thread(self._work, ())  # Thread.start waits until it runs: 5 ms each while others do
+            if self._lanes is not None:
+                self._lanes.start(self._work)
+            else:  # Thread.start waits until it runs: 5 ms each while others do
+                _thread.start_new_thread(self._work, ())
 
     def _work(self) -> None:
         try:
@@ -289,7 +297,7 @@ class _Line:
         outcome = self._with_retries(job.request)
         if outcome is None:
             return  # stopped meanwhile: it was not answered, and is not said to have failed
-        self.sender.keep(job, replace(outcome, at=self.sender.now()))
+        self.sender.keep(job, outcome if outcome.at else replace(outcome, at=self.sender.now()))
         with self._lock:
             self._in_a_row = self._in_a_row + 1 if outcome.fault in _OF_THE_SERVER else 0
             if outcome.fault in _HOPELESS or self._in_a_row >= GIVE_UP_AFTER:
@@ -305,7 +313,7 @@ class _Line:
         if first.finish == "length" and (longer := with_limit_doubled(request)):
             return self._whole(first, self._asked(longer))
         state: State = "truncated" if first.finish == "length" else "answered"
-        return Outcome(state=state, answer=first, cost_usd=self.target.cost_usd(first.usage))
+        return Outcome(state=state, answer=first, cost_usd=self.target.cost_usd(first.usage), at=self.sender.now())
 
     def _asked(self, request: Request) -> Answer | BackendError | None:
         """The answer, or why there is none in the end; None when the run was stopped."""
@@ -314,12 +322,12 @@ class _Line:
             try:
                 answer = self._once(request)
             except BackendError as problem:
-                wait_s = _wait_s(problem, attempt)
-                if wait_s is None:
-                    return _in_the_end(problem, attempt, waited_s, alone=self.pace.most == 1)
+                pause_s = wait_s(problem, attempt)
+                if pause_s is None:
+                    return in_the_end(problem, attempt, waited_s, alone=self.pace.most == 1)
                 attempt += 1
-                waited_s += wait_s
-                if self.sender.halt.wait(wait_s) or self.sender.stop.is_set():
+                waited_s += pause_s
+                if wait_for(self.sender.halt, pause_s) or self.sender.stop.is_set():
                     return None
                 continue
             return replace(answer, retries=attempt) if answer and attempt else answer
@@ -382,29 +390,6 @@ def _both(one: Usage, other: Usage) -> Usage:
 
 def _unheard(text: str) -> None:
     """Nobody reads along: the whole comes at the end."""
-
-
-def _wait_s(problem: BackendError, attempt: int) -> float | None:
-    """How long to wait before the next try; None when there is none."""
-    if not problem.retryable or attempt >= RETRIES or (problem.fault == "timed_out" and attempt > 0):
-        return None
-    if problem.retry_after_s is not None:
-        return problem.retry_after_s if problem.retry_after_s <= LONGEST_WAIT_S else None
-    return 0.25 * float(4**attempt)
-
-
-def _in_the_end(problem: BackendError, retries: int, waited_s: float, *, alone: bool) -> BackendError:
-    """What is said of a request that is given up: how often it was tried, and what would help."""
-    message, hint = problem.message, problem.hint
-    if problem.retryable and (problem.retry_after_s or 0.0) > LONGEST_WAIT_S:
-        message += f"; it wants a pause of {problem.retry_after_s:,.0f} s, and {LONGEST_WAIT_S:g} s are the most"
-    if retries:
-        times = "once" if retries == 1 else f"{retries} times"
-        message += f"; sent again {times}, after {waited_s:.2g} s of waiting"
-    if problem.fault == "rate_limited" and problem.retryable and alone:
-        hint = "it was asked one request at a time: wait a while, then run the same command again"
-    after_s = problem.retry_after_s
-    return BackendError(problem.fault, message, hint=hint, retryable=problem.retryable, retry_after_s=after_s)
 
 
 def _failed(problem: BackendError) -> Outcome:
