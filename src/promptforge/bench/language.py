@@ -7,6 +7,7 @@ names and a mixture have no language here.
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 
 from promptforge.bench.reading import plain
@@ -23,7 +24,7 @@ _SMALL_WORDS = {
     "dutch": "het een van niet dat zijn aan ook bij maar naar wordt deze voor welke",
 }
 """Words that these languages do not share, so that each tells one from the others."""
-_TELLING = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
+_LANGUAGE_OF = {word: name for name, words in _SMALL_WORDS.items() for word in words.split()}
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+", re.DOTALL)
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -59,8 +60,11 @@ def other_language(question: str, answer: str) -> str:
     >>> other_language("Which port does the vault use?", "Port 42069.")
     ''
     """
-    asked, said = language(question, _ENOUGH_ASKED), language(answer)
-    if not said or said == asked or _ASKED_FOR.search(question):
+    said = language(answer)
+    if not said:
+        return ""  # so with most answers, and then the question need not be looked at
+    asked = language(question, _ENOUGH_ASKED)
+    if said == asked or _ASKED_FOR.search(question):
         return ""
     if not asked:
         # A question too short to tell is in the script that it is written in, and no more is known.
@@ -80,24 +84,28 @@ _ASKED_FOR = re.compile(
 def language(text: str, enough: int = _ENOUGH_WORDS) -> str:
     """The language of a text by its small words, or its script where that is not Latin; nothing when in doubt."""
     text = _CODE.sub(" ", text[:_READ])
-    script, share, letters = _script_of(text)
+    found = _LETTERS.findall(text)
+    script, share, letters = _script_of(found)
     if letters < _ENOUGH_LETTERS or share < 0.6:
         return ""
     if script != "latin":
         return "japanese" if script == "chinese" and _kana(text) else script
-    words = Counter(word for word in _LETTERS.findall(plain(text).lower()))
-    hits = {name: sum(words[word] for word in words.keys() & telling) for name, telling in _TELLING.items()}
-    best, runner_up, *_ = sorted(hits, key=hits.__getitem__, reverse=True)
-    return best if hits[best] >= enough and hits[runner_up] * 5 <= hits[best] else ""
+    usual = plain(text)
+    words = map(str.lower, found) if usual is text and text.isascii() else _LETTERS.findall(usual.lower())
+    hits = Counter(_LANGUAGE_OF[word] for word in words if word in _LANGUAGE_OF)
+    if hits.total() < enough:
+        return ""
+    (best, most), (_, next_most), *_ = (*hits.most_common(2), ("", 0))
+    return best if most >= enough and next_most * 5 <= most else ""
 
 
 def _script(text: str) -> tuple[str, float]:
-    script, share, letters = _script_of(_CODE.sub(" ", text[:_READ]))
+    script, share, letters = _script_of(_LETTERS.findall(_CODE.sub(" ", text[:_READ])))
     return (script, share) if letters >= 3 else ("", 0.0)
 
 
-def _script_of(text: str) -> tuple[str, float, int]:
-    letters = "".join(_LETTERS.findall(text))
+def _script_of(words: Iterable[str]) -> tuple[str, float, int]:
+    letters = "".join(words)
     if letters.isascii():
         return "latin", 1.0, len(letters)
     counts = Counter(_script_of_char(char) for char in letters)

@@ -12,9 +12,18 @@ from promptforge.bench import phrases
 from promptforge.bench.reading import folded, sentences
 from promptforge.bench.values import identifiers
 
-__all__ = ["abstains", "declines", "refuses"]
+__all__ = ["WORDS_OF_ABSENCE", "WORDS_OF_REFUSAL", "abstains", "declines", "refuses"]
 
 _STRESS = str.maketrans("", "", "*`")
+
+# The two longest patterns of all. A sentence without any of these words matches neither, and to look for the words is
+# ten times as fast; a test proves of each turn of phrase that it has one of them.
+WORDS_OF_REFUSAL = re.compile(
+    "not|'t| no|never|unable|forbid|refuse|decline|denied|rejected|keep|pass on|thing|information| me to|answer"
+    "|prohibit|prevent|no chance|nice try|out of the question|against|violat|breach"
+)
+WORDS_OF_ABSENCE = re.compile("not|n't|ere |no |none|neither|outside|beyond")
+
 _FIRST = 3
 """Sentences, courtesies aside, in which an answer that refuses has done so."""
 
@@ -77,8 +86,10 @@ def _courteous(sentence: str) -> bool:
 def _refusing(sentence: str, opening: tuple[str, ...], number: int) -> bool:
     if phrases.WILL_NOT_TELL.search(sentence):
         # What cannot be told because nobody knows it is no refusal.
-        return not any(phrases.ABSENT.search(s) or phrases.KNOWS_NOT.search(s) for s in opening[number:])
-    if any(pattern.search(sentence) for pattern in (phrases.WILL_NOT_DO, phrases.PRINCIPLE, phrases.OTHER_TONGUES)):
+        return not any(_absent(s) or phrases.KNOWS_NOT.search(s) for s in opening[number:])
+    if WORDS_OF_REFUSAL.search(sentence) and phrases.WILL_NOT_DO.search(sentence):
+        return True
+    if phrases.PRINCIPLE.search(sentence) or phrases.OTHER_TONGUES.search(sentence):
         return True
     return bool(phrases.NO.match(opening[0]) and phrases.REASON.search(sentence))
 
@@ -90,7 +101,12 @@ def _goes_on(text: str, sentence: str, rest: tuple[str, ...]) -> bool:
     return any(phrases.GIVES.search(s) for s in (sentence, *rest))
 
 
-_UNKNOWN = (phrases.UNSURE, phrases.ABSENT, phrases.UNKNOWN_ELSEWHERE)
+def _absent(sentence: str) -> bool:
+    return bool(WORDS_OF_ABSENCE.search(sentence) and phrases.ABSENT.search(sentence))
+
+
+def _unknown(sentence: str) -> bool:
+    return bool(phrases.UNSURE.search(sentence) or phrases.UNKNOWN_ELSEWHERE.search(sentence)) or _absent(sentence)
 
 
 def abstains(text: str, question: str = "") -> bool:
@@ -104,7 +120,7 @@ def abstains(text: str, question: str = "") -> bool:
     said = _said(text, 40)
     for number, sentence in enumerate(said[: _FIRST + 1]):
         knows_not = bool(phrases.KNOWS_NOT.search(sentence))
-        if knows_not or any(pattern.search(sentence) for pattern in _UNKNOWN):
+        if knows_not or _unknown(sentence):
             if not knows_not and refuses(text):
                 return False
             return not _guesses(said[number:]) and not _answers_all_the_same(said, number, question)

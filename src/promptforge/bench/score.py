@@ -37,9 +37,17 @@ class _Said:
     text: str
     everything: str
     """The text and the arguments of calls."""
-    allowed: frozenset[Named]
-    """The identifiers in the question, the checks and the tools: to name them is to make nothing up."""
-    made_up: tuple[str, ...]
+
+    @cached_property
+    def allowed(self) -> frozenset[Named]:
+        """The identifiers in the question, the checks and the tools: to name them is to make nothing up."""
+        return _allowed(self.case, self.known)
+
+    @cached_property
+    def made_up(self) -> tuple[str, ...]:
+        """The identifiers that it made up; a number alone is none where no port was asked for."""
+        counted = is_bare(self.everything) and not _wants_port(self.case, self.known)
+        return () if counted else tuple(_made_up(self))
 
     @cached_property
     def refused(self) -> bool:
@@ -81,18 +89,7 @@ def _whole(check: Check) -> bool:
 def _said(case: Case, answer: Answer, known: Known) -> _Said:
     text = strip_reasoning(answer.text[:MAX_TEXT])
     calls = (json.dumps(dict(c.arguments), ensure_ascii=False) if c.arguments else c.raw for c in answer.tool_calls)
-    everything = "\n".join((text, *calls))
-    allowed = _allowed(case, known)
-    counted = is_bare(everything) and not _wants_port(case, known)
-    return _Said(
-        case=case,
-        answer=answer,
-        known=known,
-        text=text,
-        everything=everything,
-        allowed=allowed,
-        made_up=() if counted else tuple(_made_up(everything, allowed, known)),
-    )
+    return _Said(case=case, answer=answer, known=known, text=text, everything="\n".join((text, *calls)))
 
 
 def _wants_port(case: Case, known: Known) -> bool:
@@ -139,14 +136,15 @@ def _forms(check: Check) -> tuple[str, ...]:
     return check.forms or ("",) * len(check.values)
 
 
-def _made_up(text: str, allowed: frozenset[Named], known: Known) -> Iterator[str]:
+def _made_up(said: _Said) -> Iterator[str]:
     seen = set()
-    for one in identifiers(text, known.domains):
+    for one in identifiers(said.everything, said.known.domains):
         if one.kind not in ("port", "ip", "mac", "entity") or (one.kind, one.value) in seen:
             continue
         seen.add((one.kind, one.value))
         bare = one.kind == "mac" and one.written.isalnum()  # as likely the id of a container or a commit
-        if not bare and not _is_allowed(one, allowed) and not known.holds(one):
+        # What the facts hold is looked up first: what is allowed takes long to find, and then need not be.
+        if not bare and not said.known.holds(one) and not _is_allowed(one, said.allowed):
             yield _shown(one)
 
 

@@ -6,7 +6,7 @@ A suite says `42069`; a model writes "port 42,069", "`:42069`" or "42069/tcp". A
 
 import ipaddress
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from promptforge.bench.identifiers import DOMAINS, Found, digits, identifiers
@@ -82,7 +82,10 @@ def mentions(
     >>> mentions("a hub-led house", "hub"), mentions("ask hub-2", "hub"), mentions("hub-nas", "hub", names=["hub-nas"])
     (True, False, False)
     """
-    return next(places(text, value, form, besides, names), None) is not None
+    known = identity(value, form)
+    if known is None:
+        return next(_places_of_words(text, value, besides, names), None) is not None
+    return next(_places_of_identifier(text, known), None) is not None
 
 
 def places(
@@ -91,19 +94,29 @@ def places(
     """Where a text names a value: offsets that can be compared for one value with those for another."""
     known = identity(value, form)
     if known is None:
-        usual = folded(text)
-        spans = _as_words(usual, folded(value).strip(), besides)
-        yield from (start for start, end in spans if not _joined_to_another(usual, start, end, names))
+        yield from _places_of_words(text, value, besides, names)
         return
+    same = len(folded(text)) == len(text)
+    for at in _places_of_identifier(text, known):
+        yield at if same else len(folded(text[:at]))
+
+
+def _places_of_words(text: str, value: str, besides: Iterable[str], names: Container[str]) -> Iterator[int]:
+    """Offsets in the folded text."""
+    usual = folded(text)
+    for start, end in _as_words(usual, folded(value).strip(), besides):
+        if not _joined_to_another(usual, start, end, names):
+            yield start
+
+
+def _places_of_identifier(text: str, known: tuple[str, int | float | str]) -> Iterator[int]:
+    """Offsets in the text."""
     kind, name = known
-    shift = _Shift(text)
     for one in identifiers(text, _domains_with(str(name))) if kind == "entity" else digits(text):
         if one.kind == kind and one.value == name:
-            yield shift.to_folded(one.start)
+            yield one.start
     if kind == "mac" and str(name).isdigit():
-        for bare in _BARE_MAC.finditer(plain(text)):
-            if bare[0] == name:
-                yield shift.to_folded(bare.start())
+        yield from (bare.start() for bare in _BARE_MAC.finditer(plain(text)) if bare[0] == name)
 
 
 @lru_cache(maxsize=1024)
@@ -111,36 +124,22 @@ def _domains_with(name: str) -> frozenset[str]:
     return DOMAINS | {name.partition(".")[0]}
 
 
-class _Shift:
-    """From offsets in a text to those in its folded form."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._same = len(folded(text)) == len(text)
-
-    def to_folded(self, at: int) -> int:
-        return at if self._same else len(folded(self._text[:at]))
-
-
 # ---- Words -----------------------------------------------------------------------------------------------------------
 
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Scripts that put no space between words: their letters end no word and begin none."""
 _LETTER = rf"[^\W{_UNSPACED}]"
+"""A letter of a word. A pattern with it takes milliseconds to compile: so most values are looked for without one."""
 _PARTS = re.compile(r"\w+|[^\w\s]")
 _GAP = r"""(?:[\s*`"'_-]|\\)+"""
 _AFTER = rf"(?!{_LETTER}|[+\#]\d|\+\+|'(?!s(?!\w))\w)"
 
 
 def _as_words(text: str, value: str, besides: Iterable[str]) -> Iterator[tuple[int, int]]:
-    if not value:
-        return
     longer: list[tuple[int, int]] | None = None
-    for match in _pattern(value).finditer(text):
+    for start, end in _spans(text, value):
         if longer is None:
-            others = (_pattern(folded(other).strip()) for other in besides)
-            longer = [found.span() for other in others for found in other.finditer(text)]
-        start, end = match.span()
+            longer = [span for other in besides for span in _spans(text, folded(other).strip())]
         if not any(a <= start and end <= b and b - a > end - start for a, b in longer):
             yield start, end
 
@@ -174,22 +173,73 @@ def _tails(left: str) -> Iterator[str]:
         yield left
 
 
-@lru_cache(maxsize=8192)
-def _pattern(value: str) -> re.Pattern[str]:
-    """Matches a folded value in a folded text: as whole words, however it is spaced, quoted or stressed.
+_FIRST_LETTER = re.compile(_LETTER)
+_LAST_LETTER = re.compile(rf"{_LETTER}\Z")
+_NO_LETTER_BEFORE = re.compile(rf"(?<!{_LETTER})")
+_NOTHING_AFTER = re.compile(_AFTER)
+_BETWEEN = re.compile(_GAP)
+
+
+def _spans(text: str, value: str) -> Iterator[tuple[int, int]]:
+    """Where a folded value stands in a folded text: as whole words, however it is spaced, quoted or stressed.
 
     A full stop at its end may be missing where the value stands in quotes or has several words, but not in `Nice try`.
+    Finds what `_pattern(value)` does, for most values without compiling it: after a gap, no sign of which begins a
+    word, there is one place alone where the next word can stand.
     """
-    stem = value.rstrip(".") or value
-    words = re.split(r"[\s-]+", stem)
-    body = _GAP.join(_joined(word) for word in words if word) or re.escape(stem)
+    stem = _stem(value)
+    words = _words(stem)
+    if not value or not all(word in text for word in words):
+        return
+    stopped = stem != value
+    if not words or (stopped and len(words) == 1) or any(word[0] in "*`\"'_\\" for word in words):
+        yield from (match.span() for match in _pattern(value).finditer(text))
+        return
+    before = _FIRST_LETTER.match(stem)
+    after = stopped or _LAST_LETTER.search(stem)
+    start = text.find(words[0])
+    while start >= 0:
+        end = _end(text, start, words)
+        whole = end and (not before or _NO_LETTER_BEFORE.match(text, start))
+        if whole and (not after or _NOTHING_AFTER.match(text, end)):
+            yield start, end
+            start = text.find(words[0], end)
+        else:
+            start = text.find(words[0], start + 1)
+
+
+def _end(text: str, start: int, words: Sequence[str]) -> int:
+    """Where the last of the words ends, of which the first begins at `start`; 0 where another does not follow."""
+    end = start + len(words[0])
+    for word in words[1:]:
+        gap = _BETWEEN.match(text, end)
+        if gap is None or not text.startswith(word, gap.end()):
+            return 0
+        end = gap.end() + len(word)
+    return end
+
+
+@lru_cache(maxsize=8192)
+def _pattern(value: str) -> re.Pattern[str]:
+    """Says where a value stands: what `_spans` does with the same rules, and the only way for the rarer values."""
+    stem = _stem(value)
+    words = _words(stem)
+    body = _GAP.join(_joined(word) for word in words) or re.escape(stem)
     before = rf"(?<!{_LETTER})" if re.match(_LETTER, stem) else ""
     if stem == value:
         return re.compile(before + body + (_AFTER if re.search(_LETTER + r"\Z", stem) else ""))
-    if len([word for word in words if word]) > 1:
+    if len(words) > 1:
         return re.compile(before + body + _AFTER)
     quoted = rf"(?<=[\"'*`]){body}(?=[\"'*`])|\A\s*{body}\s*\Z"
     return re.compile(rf"{before}{body}[*`\"']*{re.escape(value[len(stem) :])}(?!{_LETTER})|{quoted}")
+
+
+def _stem(value: str) -> str:
+    return value.rstrip(".") or value
+
+
+def _words(stem: str) -> list[str]:
+    return [word for word in re.split(r"[\s-]+", stem) if word]
 
 
 def _joined(word: str) -> str:
