@@ -43,6 +43,7 @@ PLAIN_FILES = (
     "a: |\n  one\n\n   two\n\nb: |-\n  x\nc: |+\n  y\n\nd: é ü 😀\n",
     "a:\n",
     "t:\n  - {host: mini, port: 80, service: Council MLX, on: true, at: 10:30}\n",
+    "t: [mini, 80, 1.10, Council MLX, true, 0123, 10:30, a.b, x-y]\nu: [a , b]\nv: [a] # why\nw: [null]\n",
 )
 
 

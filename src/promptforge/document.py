@@ -16,6 +16,8 @@ BLOCK_TEXT = 1 << 31
 _COLUMN = BLOCK_TEXT - 1
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?")
 _NOTHING = object()
+_FEW = 16
+"""Keys of a mapping that are rather counted once more than all noted: of most cases of a suite one is asked for."""
 CONSTANTS = {"true": True, "false": False, "null": None, "": None}
 
 
@@ -76,10 +78,10 @@ class Document:
     def span(self, path: Path = (), *, key: bool = False) -> Span:
         """Where the node at `path` stands (or its key); the nearest existing parent when there is no such node."""
         index = self._index(path)
-        parent = self._at(path[:-1]) if path else None
-        key = key and isinstance(parent, dict) and path[-1] in parent
         if key:
-            index -= 1
+            parent = self._at(path[:-1]) if path else None
+            key = isinstance(parent, dict) and path[-1] in parent
+            index -= key
         packed = self.positions[index] if self.positions else 0
         value = path[-1] if key else self._at(path)
         length = 1 if isinstance(value, (dict, list)) or value is None else max(1, len(str(value).split("\n")[0]))
@@ -143,11 +145,14 @@ class Document:
             keyed = isinstance(container, dict)
             children = container.items() if keyed else enumerate(container if isinstance(container, list) else ())
             index += 1 + keyed
+            few = keyed and len(container) <= _FEW
             before: Any = _NOTHING
             for name, value in children:
                 if before is not _NOTHING:
                     index += size_of(before) + keyed
                 self._starts[(*parent, name)] = index
+                if few and name == path[-1]:
+                    break
                 before = value
         return self._starts[path]
 

@@ -16,52 +16,23 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from promptforge.model import Fact, Project, Rendered, Text, written
 from promptforge.source import did_you_mean
-from promptforge.views import AgentView, FactView, Finder, Record, RuntimeName, TableView, TextError, Unset
+from promptforge.views import AgentView, FactView, Finder, Record, RuntimeName, TableView, TextError, Unset, plain_text
 
 __all__ = ["Renderer", "TextError", "render_chat"]
 
 MAX_OUTPUT = 1_000_000
 """Characters that one text may render to."""
 
-
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Private-use characters around a line's number; a text that holds them is an error of its own (PF521)."""
 _MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _LEADING_MARKS = re.compile(f"(?:{_OPEN}(\\d+){_CLOSE})+")
 
-
 Clean = Callable[[str], str]
 """What is done to each printed text: `scan.neutralise`, so that no value can open a turn of the chat."""
 
-
 _PRINTABLE = (str, int, float, jinja2.Undefined, Unset, FactView, TableView, AgentView)
 """What prints itself, or says why not; anything else would print where in memory it lies."""
-
-
-_VALUE = r"""(?:'[^'"\\\n{}]*'|"[^'"\\\n{}]*")"""
-_REFERENCE = re.compile(
-    rf"\{{\{{ ?(?:one\({_VALUE}(?:, ?[a-z]\w*={_VALUE})*\)|[a-z]\w*(?:\[{_VALUE}\])?)(?:\.[a-z]\w*)* ?\}}\}}"
-)
-
-
-def _skeleton(source: str) -> tuple[str, Mapping[str, str]]:
-    """A text with names in the place of the values that its references search for, and these values.
-
-    Only for a text that is one plain reference. Hundreds of cases of a suite then share a few compiled texts: to
-    compile one takes a millisecond, ten times as long as to render it.
-
-    >>> _skeleton("{{ one('ports', codename='LEET').port }}")
-    ('{{ one(_0, codename=_1).port }}', {'_0': 'ports', '_1': 'LEET'})
-    """
-    if not _REFERENCE.fullmatch(source):
-        return source, {}
-    values: dict[str, str] = {}
-
-    def name(found: re.Match[str]) -> str:
-        values[f"_{len(values)}"] = found[0][1:-1]
-        return f"_{len(values) - 1}"
-
-    return re.sub(_VALUE, name, source), values
 
 
 def _finalize(clean: Clean) -> Callable[[object], object]:
@@ -170,11 +141,12 @@ class Renderer:
         self._clean = clean
         self._runtime = project.config.runtime
         self._templates = project.templates
+        self._shown = _finalize(clean)
         self._environment = _Environment(
             undefined=jinja2.StrictUndefined,
             autoescape=False,
             keep_trailing_newline=True,
-            finalize=_finalize(clean),
+            finalize=self._shown,
             loader=_Loader(project.templates),
         )
         environment = self._environment
@@ -193,28 +165,49 @@ class Renderer:
         """The text with its references filled in; `fact` is what it calls so. Raises TextError."""
         if text.literal:
             return Rendered(text=text.source)
-        record = Record()
-        if fact is not None:
-            record.reads[fact.id] = None
-            extra = {**extra, "fact": FactView(fact, self._tables[fact.table], record)}
+        if text.path and (plain := self._plain(text.source, agent, fact, extra)) is not None:
+            return plain
+        record, extra = self._begin(fact, extra)
         if text.file and not text.path:
             record.reads[f"template:{text.file}"] = None
         self._environment.loaded = []
         try:
-            rendered = self._generate(text.source, {**self._context(record, agent), **extra})
+            rendered = "".join(self._pieces(text.source, {**self._context(record, agent), **extra}))
         except Exception as problem:
             raise self._translate(problem) from problem
         lines = () if text.path else self._lines(text.source, rendered, {**self._context(Record(), agent), **extra})
         record.reads.update((f"template:agents/templates/{name}", None) for name in self._environment.loaded)
-        return Rendered(
-            text=rendered,
-            seen=tuple(record.seen.values()),
-            reads=tuple(record.reads),
-            lines=lines,
-            of_agent=record.of_agent,
-            printed=record.printed(rendered),
-            used=tuple(record.used),
-        )
+        return _with_record(rendered, record, lines)
+
+    def _begin(self, fact: Fact | None, extra: dict[str, object]) -> tuple[Record, dict[str, object]]:
+        """A record for one rendering, and the names that it alone has."""
+        record = Record()
+        if fact is not None:
+            record.reads[fact.id] = None
+            extra = {**extra, "fact": FactView(fact, self._tables[fact.table], record)}
+        return record, extra
+
+    def _plain(
+        self, source: str, agent: tuple[str, str | None], fact: Fact | None, extra: dict[str, object]
+    ) -> Rendered | None:
+        """The text without Jinja, where it holds plain references alone and nothing is wrong with them."""
+        record, extra = self._begin(fact, extra)
+
+        def named(name: str) -> object:
+            if name in extra:
+                return extra[name]
+            if name == "agent":
+                return AgentView(*agent, record)
+            return RuntimeName(name) if name in self._runtime else TableView(self._tables[name], record)
+
+        def one(table: str, wanted: Mapping[str, object]) -> FactView:
+            return self._finder.one(record, table, wanted)
+
+        try:
+            rendered = plain_text(source, named, one, self._shown)
+        except Exception:
+            return None  # Jinja says what is wrong, and in which line
+        return None if rendered is None or len(rendered) > MAX_OUTPUT else _with_record(rendered, record)
 
     def facts_by_line(self, text: Text, *, agent: tuple[str, str | None]) -> tuple[tuple[str, ...], ...]:
         """For each line of a template that renders the facts whose values print on it, where that can be told.
@@ -242,12 +235,7 @@ class Renderer:
         """A template's own text, in the pieces that it prints."""
         return [value for _, kind, value in self._environment.lex(source) if kind == "data"]
 
-    def _generate(self, source: str, context: Mapping[str, object]) -> str:
-        return "".join(self._pieces(source, context))
-
     def _pieces(self, source: str, context: Mapping[str, object]) -> Iterator[str]:
-        source, values = _skeleton(source)
-        context = {**context, **values}
         template = self._compiled.get(source)
         if template is None:
             if len(_CODE) > _MOST_CODE:
@@ -277,7 +265,7 @@ class Renderer:
                 value = "\n".join(f"{_OPEN}{line + n}{_CLOSE}{text}" for n, text in enumerate(texts))
             marked.append(str(value))
         try:
-            again = self._generate("".join(marked), context)
+            again = "".join(self._pieces("".join(marked), context))
         except Exception:
             return ()
         if _MARK.sub("", again) != rendered:
@@ -312,7 +300,7 @@ class Renderer:
             return problem
         for kind, code, message, hint in _TRANSLATIONS:
             if isinstance(problem, kind):
-                said = str(problem)
+                said = problem.msg if isinstance(problem, SyntaxError) else str(problem)
                 if isinstance(problem, jinja2.TemplateSyntaxError):
                     line, said = problem.lineno, problem.message or said
                     template = (problem.name or "") if problem.name in self._templates else template
@@ -327,6 +315,18 @@ class Renderer:
         return did_you_mean(name, known) if name else ""
 
 
+def _with_record(rendered: str, record: Record, lines: tuple[int, ...] = ()) -> Rendered:
+    return Rendered(
+        text=rendered,
+        seen=tuple(record.seen.values()),
+        reads=tuple(record.reads),
+        lines=lines,
+        of_agent=record.of_agent,
+        printed=record.printed(rendered),
+        used=tuple(record.used),
+    )
+
+
 _TRANSLATIONS: Sequence[tuple[type[Exception], str, str, str]] = (
     (
         jinja2.TemplateSyntaxError,
@@ -334,6 +334,7 @@ _TRANSLATIONS: Sequence[tuple[type[Exception], str, str, str]] = (
         "the text is not valid Jinja: {}",
         "mend it, or wrap literal braces in {% raw %}",
     ),
+    (SyntaxError, "PF401", "the text is not valid Jinja: {}", "give each name once, and use it as it can be used"),
     (jinja2.UndefinedError, "PF402", "{}", "see the names that a text may use: promptforge check --explain PF402"),
     (SecurityError, "PF405", "not allowed in a text: {}", "a text may read facts, test and loop"),
     (jinja2.TemplateRuntimeError, "PF405", "{}", "mend the expression"),

@@ -37,6 +37,7 @@ _WORDS = r"[A-Za-z0-9_.](?:[A-Za-z0-9_./-]|[ ](?=[A-Za-z0-9_.])|:(?=[A-Za-z0-9_]
 _NEXT = re.compile(r" *([,\]}])")
 _LINE_END = re.compile(r" *(?: #.*)?")
 _RECORD = re.compile(rf"\{{{_KEY}: {_WORDS}(?:, {_KEY}: {_WORDS})*+\}}")
+_LIST = re.compile(rf"\[{_WORDS}(?:, {_WORDS})*+\]")
 _BLOCK_HEAD = re.compile(r"\|([-+]?) *")
 
 Open = tuple[Any, int, bool]
@@ -171,17 +172,20 @@ class _Reader:
 
     def _other(self, written: str, line: int, at: int, column: int) -> tuple[Any, int]:
         """A value that is not plain, whose place was added, and the line that goes on after it."""
-        if quoted := _QUOTED.fullmatch(written):
-            return quoted[quoted.lastindex or 0], 0
-        if written[:1] == "|":
-            self.positions[-1] |= BLOCK_TEXT
-            return self._block(written, line + 1, column)
-        if _NEGATIVE.match(written):
-            return plain_value(_plain(written)), 0
-        if written[:1] not in ("[", "{"):
+        first = written[:1]
+        if first not in ("[", "{"):
+            if quoted := _QUOTED.fullmatch(written):
+                return quoted[quoted.lastindex or 0], 0
+            if first == "|":
+                self.positions[-1] |= BLOCK_TEXT
+                return self._block(written, line + 1, column)
+            if _NEGATIVE.match(written):
+                return plain_value(_plain(written)), 0
             raise _UnusualError
-        if _RECORD.fullmatch(written):
+        if first == "{" and _RECORD.fullmatch(written):
             return self._record(written, line << SHIFT | at + 1), 0
+        if first == "[" and _LIST.fullmatch(written):
+            return self._list(written, line << SHIFT | at + 1), 0
         self.positions.pop()
         text = self.lines[line]
         value, after = self._flow(text, at, line << SHIFT, _DEEPEST)
@@ -201,6 +205,15 @@ class _Reader:
             if key in made:
                 raise _UnusualError
             made[key] = plain_value(value) if value[0] in _MAY_MEAN else value
+        return made
+
+    def _list(self, written: str, place: int) -> list[Any]:
+        """The same of a list in brackets: plain values, one comma and space between."""
+        made: list[Any] = []
+        for value in written[1:-1].split(", "):
+            self.positions.append(place)
+            place += len(value) + 2
+            made.append(plain_value(value) if value[0] in _MAY_MEAN else value)
         return made
 
     def _block(self, head: str, first: int, column: int) -> tuple[str, int]:

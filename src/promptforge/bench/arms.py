@@ -30,12 +30,14 @@ _T = TypeVar("_T")
 def arm_scores(run: Run, arm: Arm) -> ArmScores:
     """What one arm scored, with intervals. A case barred for any arm of the run is left out for all of them."""
     side = Side.of(run, arm)
-    others = [Side.of(run, other) for other in run.arms]
+    barred = {place for other in run.arms for place in (side if other == arm else Side.of(run, other)).all_barred()}
     found = _Found()
     for case, record in side.records.items():
-        barred = [agent for agent in record.agents if any(other.barred(case, agent) for other in others)]
-        found.not_applicable += [f"{case} × {agent}" for agent in barred]
-        if agents := [agent for agent in record.agents if agent not in barred]:
+        agents = record.agents
+        if barred:
+            found.not_applicable += [f"{case} × {agent}" for agent in agents if (case, agent) in barred]
+            agents = tuple(agent for agent in agents if (case, agent) not in barred)
+        if agents:
             _add(found, record, side, agents)
     return _summed(found, side)
 
@@ -140,7 +142,8 @@ class _Found:
 
 
 def _add(found: _Found, record: CaseRecord, side: "Side", agents: Sequence[str]) -> None:
-    if side.whole and not side.of_case(record.id, agents):
+    replies = side.of_case(record.id, agents)
+    if side.whole and not replies:
         return  # this arm was never meant to be asked
     if missing := [*side.missing(record.id, agents)]:
         found.unanswered += missing
@@ -150,7 +153,7 @@ def _add(found: _Found, record: CaseRecord, side: "Side", agents: Sequence[str])
         found.open_generated |= record.generated
         return
     value = side.score(record.id, agents)
-    found.scores.append(CaseScore(case=record.id, value=value, replies=len(side.of_case(record.id, agents))))
+    found.scores.append(CaseScore(case=record.id, value=value, replies=len(replies)))
     mark = Mark(category=record.category, cluster=record.cluster or record.id, value=value, tier=record.tier)
     if record.generated:
         found.generated.append(mark)
@@ -202,7 +205,7 @@ class Side:
         """Of a request that was asked again the answer stands, else what came last."""
         latest: dict[tuple[str, str], dict[int, Reply]] = {}
         for reply in run.replies:
-            if reply.arm == arm:
+            if reply.arm is arm or reply.arm == arm:
                 known = latest.setdefault((reply.case, reply.agent), {})
                 if reply.repeat not in known or reply.state in _SAID or known[reply.repeat].state not in _SAID:
                     known[reply.repeat] = reply
@@ -236,6 +239,10 @@ class Side:
     def barred(self, case: str, agent: str) -> bool:
         """Whether clearance kept the question, or the prompt, from this arm."""
         return any(reply.state == "not_applicable" for reply in self.replies.get((case, agent), ()))
+
+    def all_barred(self) -> list[tuple[str, str]]:
+        """Everything of which that is true: (case, agent)."""
+        return [place for place, own in self.replies.items() if "not_applicable" in [reply.state for reply in own]]
 
     def missing(self, case: str, agents: Sequence[str]) -> Iterator[str]:
         """What was not answered, `case × agent × arm: why`; of several repeats with its number."""

@@ -3,13 +3,17 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 from promptforge.backends.base import Request
 from promptforge.bench.cases import Case
 from promptforge.bench.results import Arm
 from promptforge.bench.texts import filled_in
-from promptforge.files import digest_of
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 __all__ = ["Job", "identity_of", "in_order", "request_for", "with_limit_doubled"]
 
@@ -48,14 +52,26 @@ def request_for(
     turns = [*messages, *case.messages]
     if seeded:
         params = {**params, "seed": int(params.get("seed", 0)) + repeat}
-    filled = tuple((role, filled_in(text, case.vars)) for role, text in turns)
+    filled = tuple((role, filled_in(text, case.vars)) for role, text in turns) if case.vars else tuple(turns)
     return Request(system=filled_in(system, case.vars), messages=filled, tools=case.tools, params=params)
 
 
 def identity_of(request: Request, server: Mapping[str, str], repeat: int) -> str:
     """The hash of all that decides an answer. A repeat is never answered by another repeat's answer."""
-    sent = [request.system, request.messages, request.tools, request.params, sorted(server.items()), repeat]
-    return digest_of(json.dumps(sent, sort_keys=True, default=str, ensure_ascii=False))
+    sent = [request.messages, request.tools, request.params, sorted(server.items()), repeat]
+    hashed = _begun(request.system).copy()
+    hashed.update(_JSON.encode(sent)[1:].encode("utf-8", "surrogatepass"))
+    return hashed.hexdigest()
+
+
+_JSON = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False)
+"""Made once: `json.dumps` makes one for each request."""
+
+
+@lru_cache(maxsize=16)
+def _begun(system: str) -> "_Hash":
+    """The hash of a list's JSON up to the end of its first item: most requests of a run share their long prompt."""
+    return sha256(f"[{_JSON.encode(system)}, ".encode("utf-8", "surrogatepass"))
 
 
 def in_order(jobs: Sequence[Job]) -> list[Job]:

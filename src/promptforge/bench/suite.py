@@ -71,6 +71,7 @@ class _Reader:
         entries = enumerate(self.data.get("tools", ()))
         self.numbers = [number for number, _ in entries if ("tools", number) not in self.wrong]
         self.tools = tuple(self.data["tools"][number] for number in self.numbers)
+        self.tool_names = [str(tool["name"]) for tool in self.tools]
 
     def suite(self) -> Suite:
         cases = [*self._written(), *self._generated()]
@@ -162,7 +163,7 @@ class _Reader:
         if not checks and not rubric and not answered.failed and not broken:
             message = f"the case '{entry['id']}' expects nothing"
             self.texts.say("PF703", (*path, "expect"), message, "write at least one check, veto or rubric")
-        if broken or errors(self.texts.found[before:]) or asked.failed or answered.failed:
+        if broken or asked.failed or answered.failed or errors(self.texts.found[before:]):
             return None
         return Case(
             id=entry["id"],
@@ -237,11 +238,10 @@ class _Reader:
         self, path: Path, entry: Mapping[str, Any], seen: Seen, variables: Mapping[str, str]
     ) -> tuple[Check, ...]:
         at = (*path, "expect")
-        names = [str(tool["name"]) for tool in self.tools]
-        checks = checks_of(self.texts, at, entry.get("expect", {}), seen, tools=names, variables=variables)
-        for kind, values in ((check.kind, (*check.values, json.dumps(check.data, default=str))) for check in checks):
-            for value in values if kind != "json" else ():
-                self._look_for_blanks((*at, kind), value, variables)
+        checks = checks_of(self.texts, at, entry.get("expect", {}), seen, tools=self.tool_names, variables=variables)
+        for check in checks if self.runtime else ():
+            for value in (*check.values, json.dumps(check.data, default=str)) if check.kind != "json" else ():
+                self._look_for_blanks((*at, check.kind), value, variables)
         return checks
 
     def _rubric(self, path: Path, entry: Mapping[str, Any], seen: Seen, variables: Mapping[str, str]) -> str:

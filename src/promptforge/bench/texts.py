@@ -74,6 +74,8 @@ class Texts:
     def render(self, at: Path, source: Any, seen: Seen, fact: Fact | None = None) -> tuple[str, list[Printed]]:
         """A text with its references filled in, and the values that it prints."""
         text = Text(source=written(source), file=self.document.file, path=at)
+        if text.literal:  # as most are: it rests on nothing
+            return text.source, []
         try:
             rendered = self.facts.renderer.render(text, fact=fact)
         except TextError as problem:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from promptforge.bench.comparefiles import CategoryComparison
 from promptforge.bench.results import ArmScores, Comparison, Effect, Flip, Level, Verdict
 from promptforge.bench.verdicts import signed, spread
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.console.unanswered import unanswered_lines, unanswered_text
+
+if TYPE_CHECKING:  # bench, which compares runs alone, need not load what compares files
+    from promptforge.bench.comparefiles import CategoryComparison
 
 __all__ = [
     "arms_json",
@@ -210,7 +213,7 @@ def _md(text: str) -> str:
 # --- two files of category scores -------------------------------------------------------------------------------------
 
 
-def categories_text(found: CategoryComparison, paint: Painter) -> str:
+def categories_text(found: "CategoryComparison", paint: Painter) -> str:
     """The table of deltas, and what it can bear."""
     head, *body = columns(
         [("", "cases", "before", "after", "difference"), *_category_rows(found)], right=(1, 2, 3, 4)
@@ -224,7 +227,7 @@ def categories_text(found: CategoryComparison, paint: Painter) -> str:
     return "\n".join(lines)
 
 
-def _category_rows(found: CategoryComparison) -> Iterator[tuple[str, ...]]:
+def _category_rows(found: "CategoryComparison") -> Iterator[tuple[str, ...]]:
     for row in found.rows:
         cases = "" if row.cases is None else f"{row.cases:g}"
         yield row.category, cases, f"{row.before:.3f}", f"{row.after:.3f}", signed(row.delta)
@@ -234,7 +237,7 @@ def _category_rows(found: CategoryComparison) -> Iterator[tuple[str, ...]]:
     yield "OVERALL", total, f"{found.overall_before:.3f}", f"{found.overall_after:.3f}", signed(found.delta)
 
 
-def categories_json(found: CategoryComparison) -> dict[str, object]:
+def categories_json(found: "CategoryComparison") -> dict[str, object]:
     """The table for programs."""
     return {
         "version": 1,
@@ -259,7 +262,7 @@ def categories_json(found: CategoryComparison) -> dict[str, object]:
     }
 
 
-def categories_markdown(found: CategoryComparison) -> str:
+def categories_markdown(found: "CategoryComparison") -> str:
     """The table for a pull request."""
     lines = [f"### promptforge: {_md(found.verdict.sentence)}", f"{_md(found.before)} → {_md(found.after)}", ""]
     lines += _verdict_markdown(found.verdict)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from promptforge.bench.arms import asked_anew
-from promptforge.bench.judging import by_order
 from promptforge.bench.results import Judgement, Run
 from promptforge.console.terminal import Painter, plural
 
@@ -49,6 +48,8 @@ def goes_on(run: Run) -> str:
 
 
 def _pair(judgements: Sequence[Judgement]) -> Iterator[str]:
+    from promptforge.bench.judging import by_order  # most runs have no judge
+
     found = [one for one in judgements if one.winner]
     wins = Counter(one.winner for one in found)
     if found:

@@ -1,6 +1,6 @@
 """What a benchmark sends: each arm's prompts with each case's question, barred where clearance says so."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from promptforge.backends.base import Request
@@ -35,6 +35,8 @@ class Planner:
     repeats: int = 1
     _prompts: dict[tuple[str, str, str], Prompt] = field(default_factory=dict)
     _index: dict[tuple[str, str, str], dict[str, list[int]]] = field(default_factory=dict)
+    _bytes: dict[tuple[str, str, str], dict[int, bytes]] = field(default_factory=dict)
+    """Of the same, by message (0: the system prompt), its text as the segments count in it."""
 
     def jobs(self, arms: Iterable[Arm], cases: Sequence[Case]) -> Iterator[Job]:
         """One for each arm, case, agent and repeat."""
@@ -91,9 +93,8 @@ class Planner:
                 barred=why,
             )
 
-    def held(self, arms: Iterable[Arm], case: Case) -> tuple[Held, ...]:
+    def held(self, arms: Iterable[Arm], case: Case, wanted: Set[str]) -> tuple[Held, ...]:
         """The lines of prompts that hold the facts which a case expects, at most three an agent and variant."""
-        wanted = {fact for fact, _ in case.expects}
         found: dict[tuple[str, str], list[Held]] = {}
         for arm in arms if wanted else ():
             for agent in case.agents:
@@ -122,18 +123,21 @@ class Planner:
                     index.setdefault(fact, []).append(number)
         return self._index[key]
 
-    def _held(self, arm: Arm, agent: str, number: int, wanted: set[str]) -> Held:
+    def _held(self, arm: Arm, agent: str, number: int, wanted: Set[str]) -> Held:
         prompt = self._prompt(arm, agent)
         segment = prompt.segments[number]
-        text = prompt.messages[segment.message - 1][1] if segment.message else prompt.system
-        lines = text.encode("utf-8", "surrogatepass")[segment.start : segment.end].decode("utf-8", "surrogatepass")
+        texts = self._bytes.setdefault((arm.model, arm.variant, agent), {})
+        if segment.message not in texts:
+            text = prompt.messages[segment.message - 1][1] if segment.message else prompt.system
+            texts[segment.message] = text.encode("utf-8", "surrogatepass")
+        lines = texts[segment.message][segment.start : segment.end].decode("utf-8", "surrogatepass")
         return Held(
             agent=agent,
             variant=arm.variant,
             line=0 if segment.message else segment.first_line,
             file=segment.file,
             file_line=segment.line,
-            fact=min(wanted.intersection(segment.facts)),
+            fact=min(fact for fact in segment.facts if fact in wanted),
             text=" ".join(lines.split())[:_TEXT],
         )
 

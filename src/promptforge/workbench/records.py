@@ -1,16 +1,14 @@
 """Cases as a run keeps them, so that a report needs no project."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from promptforge.bench.cases import Case, Check
 from promptforge.bench.plan import Job
-from promptforge.bench.results import Arm, CaseRecord
+from promptforge.bench.results import CaseRecord
 from promptforge.bench.score import pass_fail
-from promptforge.bench.shown import GivenAway
 from promptforge.bench.stats import clusters
 from promptforge.bench.texts import filled_in
-from promptforge.workbench.arms import AskedOf, Planner
+from promptforge.workbench.arms import AskedOf
 
 __all__ = ["records"]
 
@@ -20,57 +18,39 @@ def records(sides: Sequence[AskedOf], jobs: Sequence[Job]) -> tuple[CaseRecord, 
 
     Their agents are those that are asked: of two revisions, those whose prompts differ.
     """
-    made: dict[str, CaseRecord] = {}
-    for side in sides:
-        for record in _records(side.cases.values(), side.arms, side.planner, side.away):
-            older = made.get(record.id)
-            given_away = record.given_away or (older.given_away if older else "")
-            same = record.given_away == given_away
-            made[record.id] = record if same else replace(record, given_away=given_away)
-    return tuple(_clustered(list(_asked_of(made, jobs)), [side.cases for side in sides]))
-
-
-def _asked_of(made: Mapping[str, CaseRecord], jobs: Sequence[Job]) -> Iterable[CaseRecord]:
-    agents: dict[str, dict[str, None]] = {}
+    asked: dict[str, set[str]] = {}
     for job in jobs:
-        agents.setdefault(job.case.id, {})[job.agent] = None
-    for id_, asked in agents.items():
-        record = made[id_]
-        names = tuple(name for name in record.agents if name in asked)
-        yield record if names == record.agents else replace(record, agents=names)
+        asked.setdefault(job.case.id, set()).add(job.agent)
+    facts = [{id_: _facts(side.cases[id_]) for id_ in asked if id_ in side.cases} for side in sides]
+    # Cases whose checks print a value of a common fact are one cluster.
+    names = clusters({id_: set().union(*(own.get(id_, ()) for own in facts)) for id_ in asked})
+    made: dict[str, CaseRecord] = {}
+    for side, own in zip(sides, facts, strict=True):
+        for id_, wanted in own.items():
+            case, older = side.cases[id_], made.get(id_)
+            made[id_] = CaseRecord(
+                id=id_,
+                category=case.category,
+                tier=case.tier,
+                agents=tuple(name for name in case.agents if name in asked[id_]),
+                question=filled_in(case.question, case.vars),
+                expected=tuple(_in_words(check) for check in case.checks),
+                cluster=names[id_],
+                generated=case.generated,
+                given_away=str(side.away.get(id_, "")) or (older.given_away if older else ""),
+                shown=case.shown,
+                pass_fail=len(case.agents) == 1 and pass_fail(case),
+                rubric_only=not case.checks,
+                file=case.span.file,
+                line=case.span.line,
+                held=side.planner.held(side.arms, case, wanted),
+            )
+    return tuple(made[id_] for id_ in asked)
 
 
-def _records(
-    cases: Iterable[Case], arms: Sequence[Arm], planner: Planner, away: Mapping[str, GivenAway]
-) -> Iterable[CaseRecord]:
-    for case in cases:
-        yield CaseRecord(
-            id=case.id,
-            category=case.category,
-            tier=case.tier,
-            agents=case.agents,
-            question=filled_in(case.question, case.vars),
-            expected=tuple(_in_words(check) for check in case.checks),
-            generated=case.generated,
-            given_away=str(away.get(case.id, "")),
-            shown=case.shown,
-            pass_fail=len(case.agents) == 1 and pass_fail(case),
-            rubric_only=not case.checks,
-            file=case.span.file,
-            line=case.span.line,
-            held=planner.held(arms, case),
-        )
-
-
-def _clustered(kept: Sequence[CaseRecord], revisions: Iterable[Mapping[str, Case]]) -> list[CaseRecord]:
-    """With the name of their cluster: cases whose checks print a value of a common fact."""
-    facts: dict[str, set[str]] = {record.id: set() for record in kept}
-    for cases in revisions:
-        for id_ in facts:
-            if id_ in cases:
-                facts[id_].update(printed.fact for printed in cases[id_].expects)
-    names = clusters(facts)
-    return [replace(record, cluster=names[record.id]) for record in kept]
+def _facts(case: Case) -> set[str]:
+    """The facts that a case expects a value of."""
+    return {printed.fact for check in case.checks if not check.veto for printed in check.printed}
 
 
 def _in_words(check: Check) -> str:

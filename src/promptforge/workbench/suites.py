@@ -59,7 +59,7 @@ def load_suites(build: Build, *, thorough: bool = False) -> Suites:
     )
     found += problems
     shown = list(show(project.examples, renderer))
-    away = {suite.name: given_away(suite.cases, shown) for suite in suites}
+    away = {suite.name: given_away(suite.cases, shown) if shown else {} for suite in suites}
     kept, dropped = {}, {}
     for suite in suites:
         found += _said(suite, away[suite.name])
