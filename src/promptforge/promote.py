@@ -23,7 +23,7 @@ from promptforge.files import digest_of
 from promptforge.store import Store
 from promptforge.workbench.adapters import Adapter, read_adapter, unlike
 from promptforge.workbench.candidates import Candidate, Wanted, contenders, trained
-from promptforge.workbench.champions import Champion, champion_of, crown, point
+from promptforge.workbench.champions import Champion, champion_of, crown, last_change, point
 from promptforge.workbench.contest import Bout, Contender, Serve, hold, witnesses
 from promptforge.workbench.disk import exclusive, replace_files
 from promptforge.workbench.environment import now_utc
@@ -282,8 +282,8 @@ def _act(
     back = f"promptforge champion rollback {name}"
     if verdict.verdict == "promote":
         if not who.reigns:
-            _refuse_change(who, store)
-            crown(store, root, name, who.adapter, why=verdict.sentence, run=page.runs[-1], at=at)
+            after = _unchanged(who, store)
+            crown(store, root, name, who.adapter, why=verdict.sentence, run=page.runs[-1], at=at, after=after)
         done = f"it is the champion of {name}; build/champions.yaml says where it is kept"
         page = replace(page, done=done, next_step=f"serve {name} with it from now on; to go back: {back}")
     elif who.reigns:
@@ -300,13 +300,18 @@ def _act(
     return page, gone
 
 
-def _refuse_change(who: Candidate, store: Store) -> None:
-    """Raises BusyError where somebody else promoted, or went back, since the champion was looked up."""
+def _unchanged(who: Candidate, store: Store) -> int:
+    """The last change of the champion. Raises BusyError where somebody promoted, or went back, since it was looked up.
+
+    Between this and the promotion somebody else may do so, too: the history takes only one change after this one.
+    """
     root, name = who.contest.root, who.contest.model.name
+    last = last_change(store, name)
     now = champion_of(store, root, name)
     if (now.digest if now else "") != (who.champion.digest if who.champion else ""):
         message = f"the champion of '{name}' changed while '{who.adapter.folder.name}' was judged: nothing was done"
         raise BusyError(message, hint="run the same command again: only what is missing is asked")
+    return last
 
 
 def _put_others_away(who: Candidate, others: Sequence[Contender], page: VerdictPage, at: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from promote.lodge import adapter
 from promptforge import store as module
-from promptforge.errors import InputError, WriteError
+from promptforge.errors import BusyError, InputError, WriteError
 from promptforge.model import Model
 from promptforge.store import Store
 from promptforge.workbench import champions as crowns
@@ -32,6 +32,7 @@ from promptforge.workbench.champions import (
     check_champion,
     crown,
     is_kept,
+    last_change,
     point,
     rollback,
 )
@@ -393,3 +394,31 @@ def test_looks_move_to_another_machine_and_champions_do_not(history, tmp_path):
         lines = ['{"promptforge": "history", "version": 1}', '{"servers": ["t", "says", "2026"]}']
         other.import_lines(lines, name="f")  # of the version before
         assert other.said("t") == "says"
+
+
+def test_of_two_that_promote_at_once_one_is_refused(tmp_path):
+    """Both judged against the same champion: the second would take the place of one that it never met."""
+    crowned_by, refused = [], []
+    ready = threading.Barrier(4)
+
+    def promote(number):
+        with Store(tmp_path / ".promptforge/history.db") as store:
+            made = read_adapter(adapter(tmp_path, f"one-{number}", [number]))
+            known = last_change(store, "tiny")
+            ready.wait(timeout=30)
+            try:
+                crowned_by.append(crown(store, tmp_path, "tiny", made, why="", run="", at=AT, after=known).digest)
+            except BusyError as problem:
+                refused.append(problem.message)
+
+    Store(tmp_path / ".promptforge/history.db").close()
+    for at_once in (threads := [threading.Thread(target=promote, args=(number,)) for number in range(4)]):
+        at_once.start()
+    for at_once in threads:
+        at_once.join(timeout=60)
+    assert (len(crowned_by), len(refused)) == (1, 3)
+    assert "changed while 'one-" in refused[0]
+    with Store(tmp_path / ".promptforge/history.db") as store:
+        assert last_change(store, "tiny") == 1
+        assert last_change(store, "another") == 0
+        assert champion_of(store, tmp_path, "tiny").digest == crowned_by[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from promptforge.emit import emit
-from promptforge.errors import InputError, WriteError
+from promptforge.errors import BusyError, InputError, WriteError
 from promptforge.files import TEMPORARY
 from promptforge.source import did_you_mean
 from promptforge.store import Crowning, Store
@@ -29,6 +29,7 @@ __all__ = [
     "check_champion",
     "crown",
     "is_kept",
+    "last_change",
     "point",
     "rollback",
 ]
@@ -90,10 +91,27 @@ def champions(store: Store, root: Path) -> tuple[Champion, ...]:
     return tuple(_champion(root, stack[-1]) for stack in stacks if stack)
 
 
+def last_change(store: Store, model: str, category: str = "") -> int:
+    """The number of the last promotion or way back; 0: there was none."""
+    return max((row.number for row in store.crownings() if (row.model, row.category) == (model, category)), default=0)
+
+
 def crown(
-    store: Store, root: Path, model: str, adapter: Adapter, *, why: str, run: str, at: str, category: str = ""
+    store: Store,
+    root: Path,
+    model: str,
+    adapter: Adapter,
+    *,
+    why: str,
+    run: str,
+    at: str,
+    category: str = "",
+    after: int | None = None,
 ) -> Champion:
-    """Make an adapter the champion. First its copy, then the one row that names it, then the pointer for others."""
+    """Make an adapter the champion. First its copy, then the one row that names it, then the pointer for others.
+
+    `after` is the last change that is known to who judged. Raises BusyError where there was another one since.
+    """
     folder = _kept(root, model, adapter.digest)
     _copy(adapter.folder, folder, adapter.digest)
     body = {
@@ -104,7 +122,9 @@ def crown(
         "run": run,
         "why": why,
     }
-    store.crown(model, "promote", body, at=at, category=category)
+    if not store.crown(model, "promote", body, at=at, category=category, after=after):
+        message = f"the champion of '{model}' changed while '{adapter.folder.name}' was judged: nothing was done"
+        raise BusyError(message, hint="run the same command again: only what is missing is asked")
     point(store, root)
     found = champion_of(store, root, model, category)
     assert found is not None
