@@ -324,6 +324,7 @@ def _agents(
         if same and not broken:
             continue
         because = tuple(dict.fromkeys(_because(before, after, facts, settings, examples, unknown)))
+        because = because or tuple(dict.fromkeys(_left_out(before, after, facts)))
         yield _agent(name, before, after, because, broken=broken)
 
 
@@ -398,3 +399,11 @@ def _because(
         yield f"tokenizer {after.tokenizer}"
     if before and after and (before.carried or after.carried):
         yield "an earlier build (--agent)"
+
+
+def _left_out(before: Entry | None, after: Entry | None, facts: Sequence[FactChange]) -> Iterator[str]:
+    """The changed facts that neither side shows: one that does not fit may have widened a table for the others."""
+    cut = {what for entry in (before, after) for what in _budget_cuts(entry)}
+    for fact in facts:
+        if any(id_ in cut for id_ in fact.ids):
+            yield fact.ids[0]
