@@ -8,19 +8,32 @@ from typing import Any
 from promptforge.backends.base import Answer, ToolCall, Usage
 from promptforge.bench.results import Arm, CaseRecord, Held, Judgement, Reply, Run, Score
 
-__all__ = ["plain_reply", "plain_run", "read_run", "things_said"]
+__all__ = ["plain_case", "plain_reply", "plain_run", "read_run", "things_said"]
 
 RECORD_VERSION = 1
 
 
-def plain_run(run: Run, *, plain: Callable[[Reply], dict[str, Any]] | None = None) -> dict[str, Any]:
+def plain_run(
+    run: Run,
+    *,
+    plain: Callable[[Reply], dict[str, Any]] | None = None,
+    cases: Sequence[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     """A run as JSON holds it. What has its default value is left out; a reply names its arm by number.
 
-    `plain` gives what `plain_reply` made of a reply, where that was done before.
+    `plain` gives what `plain_reply` made of a reply, `cases` what `plain_case` made of the cases, where that was done
+    before.
     """
     arms = {arm: number for number, arm in enumerate(run.arms)}
     replies = [{**(plain or plain_reply)(reply), "arm": arms[reply.arm]} for reply in run.replies]
-    return {"record": RECORD_VERSION, **_plain(run, without=("replies",)), "replies": replies}
+    made = [plain_case(case) for case in run.cases] if cases is None else cases
+    rest = _plain(run, without=("cases", "replies"))
+    return {"record": RECORD_VERSION, **rest, "cases": made, "replies": replies}
+
+
+def plain_case(case: CaseRecord) -> dict[str, Any]:
+    """A case as JSON holds it."""
+    return _plain(case)
 
 
 def plain_reply(reply: Reply) -> dict[str, Any]:

@@ -128,11 +128,13 @@ def _domains_with(name: str) -> frozenset[str]:
 
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Scripts that put no space between words: their letters end no word and begin none."""
+_UNSPACED_RANGES = tuple(part.split("-") for part in re.findall(".-.", _UNSPACED))
 _LETTER = rf"[^\W{_UNSPACED}]"
 """A letter of a word. A pattern with it takes milliseconds to compile: so most values are looked for without one."""
 _PARTS = re.compile(r"\w+|[^\w\s]")
 _GAP = r"""(?:[\s*`"'_-]|\\)+"""
-_AFTER = rf"(?!{_LETTER}|[+\#]\d|\+\+|'(?!s(?!\w))\w)"
+_SIGN_AFTER = r"[+\#]\d|\+\+|'(?!s(?!\w))\w"
+_AFTER = rf"(?!{_LETTER}|{_SIGN_AFTER})"
 
 
 def _as_words(text: str, value: str, besides: Iterable[str]) -> Iterator[tuple[int, int]]:
@@ -173,10 +175,7 @@ def _tails(left: str) -> Iterator[str]:
         yield left
 
 
-_FIRST_LETTER = re.compile(_LETTER)
-_LAST_LETTER = re.compile(rf"{_LETTER}\Z")
-_NO_LETTER_BEFORE = re.compile(rf"(?<!{_LETTER})")
-_NOTHING_AFTER = re.compile(_AFTER)
+_NO_SIGN_AFTER = re.compile(rf"(?!{_SIGN_AFTER})")
 _BETWEEN = re.compile(_GAP)
 
 
@@ -195,17 +194,26 @@ def _spans(text: str, value: str) -> Iterator[tuple[int, int]]:
     if not words or (stopped and len(words) == 1) or any(word[0] in "*`\"'_\\" for word in words):
         yield from (match.span() for match in _pattern(value).finditer(text))
         return
-    before = _FIRST_LETTER.match(stem)
-    after = stopped or _LAST_LETTER.search(stem)
+    before, after = _is_letter(stem[0]), stopped or _is_letter(stem[-1])
     start = text.find(words[0])
     while start >= 0:
         end = _end(text, start, words)
-        whole = end and (not before or _NO_LETTER_BEFORE.match(text, start))
-        if whole and (not after or _NOTHING_AFTER.match(text, end)):
+        whole = end and not (before and start and _is_letter(text[start - 1]))
+        if whole and not (after and _goes_on(text, end)):
             yield start, end
             start = text.find(words[0], end)
         else:
             start = text.find(words[0], start + 1)
+
+
+def _is_letter(char: str) -> bool:
+    """What `_LETTER` matches."""
+    return (char.isalnum() or char == "_") and not any(first <= char <= last for first, last in _UNSPACED_RANGES)
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether what stands there is more of the same word: what `_AFTER` refuses."""
+    return end < len(text) and (_is_letter(text[end]) or not _NO_SIGN_AFTER.match(text, end))
 
 
 def _end(text: str, start: int, words: Sequence[str]) -> int:

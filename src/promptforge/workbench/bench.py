@@ -13,10 +13,9 @@ from promptforge.backends.base import Answer
 from promptforge.backends.keys import plain_url
 from promptforge.bench.keeping import Outcome
 from promptforge.bench.plan import Job
-from promptforge.bench.record import plain_reply, plain_run
+from promptforge.bench.record import plain_case, plain_reply, plain_run
 from promptforge.bench.results import Arm, Reply, Run, Score
 from promptforge.bench.run import Progress, execute
-from promptforge.bench.score import score
 from promptforge.errors import InputError
 from promptforge.model import Model
 from promptforge.store import HISTORY, RunHead, Store
@@ -50,7 +49,7 @@ def bench(
     store.put_run(head_of(blank, plan.case_count), plain_run(blank))
 
     def ready() -> None:
-        _get_ready(plan)
+        replies.get_ready()
         meanwhile()
 
     if plan.asked.record is not None:
@@ -77,15 +76,8 @@ def bench(
         run = judged_by_rubric(
             plan.judge, run, plan.jobs, store, limits=plan.asked.limits, now=now, stop=stop, progress=progress
         )
-    store.put_run(head_of(run), plain_run(run, plain=replies.plain))
+    store.put_run(head_of(run), replies.plain_run(run))
     return run
-
-
-def _get_ready(plan: Plan) -> None:
-    """Load what scores and judges, and make what the run keeps of its cases."""
-    for name in ("promptforge.bench.refusal", "promptforge.bench.language", "promptforge.workbench.judged"):
-        import_module(name)
-    _ = plan.records
 
 
 def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:
@@ -116,7 +108,8 @@ class _Replies:
     """The replies of a run: most are scored, and made ready to be kept, while other answers are waited for."""
 
     def __init__(self, plan: Plan) -> None:
-        self._scoring = plan.scoring
+        self._plan, self._scoring = plan, plan.scoring
+        self._cases: list[dict[str, Any]] | None = None
         self._made: dict[tuple[Arm, str, str, str, int], tuple[Outcome, Reply]] = {}
         self._plain: dict[int, dict[str, Any]] = {}
         """By the identity of the object, which `_made` keeps alive."""
@@ -130,9 +123,15 @@ class _Replies:
             self._plain[id(reply)] = plain_reply(reply)
         return self._made[key][1]
 
-    def plain(self, reply: Reply) -> dict[str, Any]:
-        """A reply as it is kept."""
-        return self._plain.get(id(reply)) or plain_reply(reply)
+    def get_ready(self) -> None:
+        """Load what scores and judges, and make what is kept of the cases."""
+        for name in ("bench.score", "bench.refusal", "bench.language", "workbench.judged"):
+            import_module(f"promptforge.{name}")
+        self._cases = [plain_case(case) for case in self._plan.records]
+
+    def plain_run(self, run: Run) -> dict[str, Any]:
+        """A run as it is kept."""
+        return plain_run(run, plain=lambda reply: self._plain.get(id(reply)) or plain_reply(reply), cases=self._cases)
 
     def _reply(self, job: Job, outcome: Outcome) -> Reply:
         outcome, result = (outcome, None) if outcome.answer is None else self._scored(job, outcome, outcome.answer)
@@ -153,6 +152,8 @@ class _Replies:
 
     def _scored(self, job: Job, outcome: Outcome, answer: Answer) -> tuple[Outcome, Score | None]:
         """None, and a failure, where a pattern of the suite does not come to an end on the answer."""
+        from promptforge.bench.score import score  # loaded while the first answers are waited for
+
         known, cases = self._scoring[job.arm.revision]
         try:
             return outcome, score(cases[job.case.id], answer, known)
