@@ -69,7 +69,7 @@ test-heavy: .venv/dev.stamp .venv-heavy/python.stamp .venv-trainers/python.stamp
 	PROMPTFORGE_HEAVY_PYTHON="$(CURDIR)/.venv-heavy/bin/python" \
 	PROMPTFORGE_TRAINERS_PYTHON="$(CURDIR)/.venv-trainers/bin/python" \
 	PROMPTFORGE_PEERS="$(CURDIR)/.venv-peers" \
-	  tools/heavy.sh $(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy tests/heavy
+	  tools/heavy.sh $(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy tests/heavy tests/promote tests/nightly
 
 test-servers: .venv/dev.stamp
 	tools/servers.sh $(BIN)/python -m pytest -q -m servers tests/servers

@@ -251,6 +251,7 @@ _MOMENTS = [(moment, "better") for moment in (*(f"enter:{stage}" for stage in ST
 _MOMENTS += [("enter:act", "worse"), ("leave:act", "worse")]
 
 
+@pytest.mark.heavy  # a dozen nights, each killed and gone on with: minutes
 @pytest.mark.parametrize(("moment", "lesson"), _MOMENTS)
 def test_a_killed_night_goes_on_and_comes_to_the_same_verdict(tmp_path: Path, moment: str, lesson: str) -> None:
     """Kill -9 at the start and at the end of every stage: one night, one training, one look, one verdict."""

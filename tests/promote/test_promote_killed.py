@@ -14,7 +14,10 @@ from promptforge.backends.leftovers import sweep
 from promptforge.store import Store
 from promptforge.workbench.quarantine import held
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of Unix")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of Unix"),
+    pytest.mark.heavy,  # twenty tournaments with their servers: minutes
+]
 
 _KILLED = """
 import os, signal, sys
