@@ -145,10 +145,15 @@ class Store:
         """Keep an answer, now."""
         self.put_all([(identity, at, body)], run=run)
 
-    def put_all(self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str) -> None:
-        """Keep (identity, time, body) of answers, now: all of them or none."""
+    def put_all(
+        self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str, patience_s: float = _PATIENCE_S
+    ) -> None:
+        """Keep (identity, time, body) of answers, now: all of them or none.
+
+        Raises BusyError where another process holds the file longer than `patience_s`.
+        """
         rows = [(identity, run, at, _packed(body)) for identity, at, body in answers]
-        with self._lock, self._translated():
+        with self._lock, self._translated(), self._patient(patience_s):
             if len(rows) == 1:
                 self._db.execute(_PUT, rows[0])
             elif rows:
@@ -367,6 +372,18 @@ class Store:
             with suppress(sqlite3.Error):  # it may have been rolled back already
                 self._db.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def _patient(self, patience_s: float) -> Iterator[None]:
+        """How long another process may hold the file meanwhile."""
+        if patience_s == _PATIENCE_S:
+            yield
+            return
+        self._db.execute(f"PRAGMA busy_timeout = {int(1000 * patience_s)}")
+        try:
+            yield
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {int(1000 * _PATIENCE_S)}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ import queue
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -726,3 +727,29 @@ def test_no_ring_is_lost_among_time_limits_and_sockets(ringers):
         return heard
 
     assert side_by_side(*[work] * 4) == [600] * 4
+
+
+def test_an_answer_that_is_there_is_read_however_late_a_busy_thread_looks_at_it():
+    """The deadline is for the server: what it sent in time is no time-out of ours, also where it takes several reads."""
+    paused = []
+
+    def reply(asked: Any, connection: socket.socket) -> bool:
+        time.sleep(0.2)
+        connection.sendall(response(completion("x" * 20_000)))
+        return True
+
+    with serving(reply) as server:
+        one = servers.backend(server.base_url)
+
+        def busy() -> None:
+            if server.asked and not paused:
+                paused.append(time.sleep(1.5))
+
+        def ticks() -> None:
+            while not paused:
+                wait_for(threading.Event(), SHORT_S)
+
+        asked = Request(system="", messages=(("user", "q"),))
+        answer, _ = side_by_side(lambda: one.answer(asked, timeout_s=1.0), ticks, lanes=Lanes(busy))
+        one.close()
+    assert (len(answer.text), len(paused)) == (20_000, 1)

@@ -1,6 +1,7 @@
 """The transport: connections that are kept, deadlines that hold, and everything that a network does wrong."""
 
 import http.client
+import json
 import shutil
 import socket
 import ssl
@@ -494,3 +495,14 @@ def test_what_is_no_fault_of_the_network_is_not_hidden():
     """A bug of ours stays a bug."""
     with pytest.raises(KeyError):
         no_answer(KeyError("x"), Place(url="http://192.0.2.1/v1"))
+
+
+@pytest.mark.parametrize("zeros", [40, 5000])
+def test_a_length_of_many_digits(zeros):
+    """It is the length that it is, or none: then the body goes to the end of the connection."""
+    body = json.dumps(completion()).encode()
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"0" * zeros + b"%d\r\n\r\n" % len(body) + body
+    with serving(then_close(said)) as server:
+        one = backend(server.base_url)
+        assert one.answer(ASKED, timeout_s=5).text == "42069."
+        one.close()

@@ -1,16 +1,19 @@
 """Answers are written before their lane asks on, together where they come together, and late ones are not lost."""
 
+import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from promptforge.backends.base import Answer
 from promptforge.backends.lanes import Lanes, wait_for
 from promptforge.bench.keeping import Keeper, Outcome, known_outcomes
 from promptforge.errors import WriteError
-from promptforge.store import StoredAnswer
+from promptforge.store import Store, StoredAnswer
 
 OUTCOME = Outcome(state="answered", answer=Answer(text="42"), at="2026-11-22")
 
@@ -23,7 +26,9 @@ class Written:
         self.bodies: dict[str, Mapping[str, Any]] = {}
         self.pause_s, self.full = pause_s, full
 
-    def put_all(self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str) -> None:
+    def put_all(
+        self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str, patience_s: float = 10.0
+    ) -> None:
         """As the history does."""
         time.sleep(self.pause_s)
         if self.full:
@@ -87,3 +92,57 @@ def test_lanes_of_one_thread_wait_until_it_writes_for_all_of_them() -> None:
     over.set()
     assert sorted(went_on) == [("a", True), ("b", True), ("c", True)]
     assert history.batches == [["a", "b", "c"]]
+
+
+def test_lanes_go_on_while_another_process_holds_the_history(tmp_path: Path) -> None:
+    """What they bring is written when it is let go; until then they read what else comes, and nobody is told of it."""
+    path, read, told = tmp_path / "history.db", list[str](), list[BaseException]()
+    with Store(path) as store, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        keeper = Keeper(store, "r", told.append)
+        lanes = Lanes(keeper.flush)
+        over, let_go = [threading.Event() for _ in "abcd"], threading.Event()
+
+        def bring(number: int) -> None:
+            read.append("abcd"[number])
+            keeper.keep("abcd"[number], OUTCOME)
+            over[number].set()
+
+        def one_by_one() -> None:
+            for number in range(4):
+                lanes.start(partial(bring, number))
+                wait_for(let_go, 0.05)
+
+        other.execute("BEGIN IMMEDIATE")
+        lanes.start(one_by_one)
+        until = time.monotonic() + 30
+        while len(read) < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert (read, [one.is_set() for one in over]) == (["a", "b", "c", "d"], [False] * 4)
+        other.execute("COMMIT")
+        assert all(one.wait(30) for one in over)
+        assert set(store.answers("abcd")) == set("abcd")
+    assert told == []
+
+
+def test_a_history_that_is_held_for_good_is_told_once(tmp_path: Path) -> None:
+    """The lanes go on, so that the run can end."""
+    path, told = tmp_path / "history.db", list[BaseException]()
+    with Store(path) as store, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        keeper = Keeper(_Impatient(store), "r", told.append)
+        lanes = Lanes(keeper.flush)
+        over = [threading.Event() for _ in "abc"]
+        other.execute("BEGIN IMMEDIATE")
+        for name, one in zip("abc", over, strict=True):
+            lanes.start(lambda name=name, one=one: (keeper.keep(name, OUTCOME), one.set()))
+        assert all(one.wait(30) for one in over)
+    assert [str(problem) for problem in told] == [f"{path} is held by another process"]
+
+
+class _Impatient:
+    """A history that waits a moment where it would wait for seconds."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put_all(self, answers: Any, *, run: str, patience_s: float = 0.1) -> None:
+        self._store.put_all(answers, run=run, patience_s=patience_s)

@@ -1,7 +1,7 @@
 """HTTP as a run of many small requests needs it: connections kept alive, one deadline for all, nothing unbounded.
 
 The standard library's client, because it costs the least for each request of all that were measured (benchmarks/).
-A connection serves one thread at a time; there are as many as there were requests in flight at once.
+A connection serves one request at a time; there are as many as there were requests in flight at once.
 """
 
 import http.client
@@ -63,11 +63,9 @@ class _Wire:
 
     def _when_ready(self, step: Callable[[Any], int], data: Any, *, to_send: bool) -> int:
         """Send or receive once the socket lets us; the watch is looked at every moment until then."""
-        there = False
         while True:
-            # What is there is taken, however late a busy thread comes to look at it; but only once without a look.
-            patience_s = _LOOK_S if there else min(self.watch.left_s(), _LOOK_S)
-            self._be_patient(0.0 if in_lane() else patience_s)
+            # In a lane what is there is taken, however late a busy thread comes to look at it.
+            self._be_patient(0.0 if in_lane() else min(self.watch.left_s(), _LOOK_S))
             try:
                 return step(data)
             except TimeoutError:
@@ -75,7 +73,7 @@ class _Wire:
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as problem:
                 if isinstance(problem, ssl.SSLError):  # TLS may have to send before it can read, and the other way
                     to_send = isinstance(problem, ssl.SSLWantWriteError)
-                there = not there and ready(self._socket, to_send=to_send, most_s=patience_s)
+                ready(self._socket, to_send=to_send, most_s=min(self.watch.left_s(), _LOOK_S))
 
     def _be_patient(self, patience_s: float) -> None:
         """Let the next step take so long; nearly always the same as before, and set only when it changes."""
@@ -185,7 +183,8 @@ class _Reply(http.client.HTTPResponse):
         lines = head[2].decode("latin-1").split("\r\n")[:-1]
         fields = {name.lower(): value.strip(" \t") for name, _, value in (line.partition(":") for line in lines)}
         length = fields.get("content-length", "")
-        if len(fields) < len(lines) or not (length.isascii() and length.isdigit()) or fields.keys() & _UNUSUAL:
+        counted = length.isascii() and length.isdigit() and len(length) < 20
+        if len(fields) < len(lines) or not counted or fields.keys() & _UNUSUAL:
             return False
         reader.read(head.end())
         self.fields, self.status, self.version = fields, int(head[1]), 11
@@ -225,7 +224,7 @@ class Response:
 
 
 class Transport:
-    """Connections to one server, shared by threads."""
+    """Connections to one server, shared by threads and lanes."""
 
     def __init__(self, base_url: str, *, environ: Mapping[str, str]) -> None:
         self._url = urlsplit(base_url)

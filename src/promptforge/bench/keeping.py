@@ -1,5 +1,6 @@
 """Writes answers down as they come, and reads them again: what a killed run has is what the next one begins with."""
 
+import _thread
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from promptforge.backends.base import Answer, ToolCall, Usage
 from promptforge.backends.lanes import Bell, bell, in_lane
 from promptforge.bench.results import State
+from promptforge.errors import BusyError
 from promptforge.store import StoredAnswer
 
 __all__ = ["Answers", "Keeper", "Outcome", "known_outcomes"]
@@ -33,8 +35,13 @@ class Outcome:
 class Answers(Protocol):
     """Where answers are kept."""
 
-    def put_all(self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str) -> None:
-        """Keep (identity, time, body) of answers, now: all of them or none."""
+    def put_all(
+        self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str, patience_s: float = ...
+    ) -> None:
+        """Keep (identity, time, body) of answers, now: all of them or none.
+
+        Raises BusyError where another process holds the place longer than `patience_s`.
+        """
 
 
 class _Unwritten(NamedTuple):
@@ -56,6 +63,9 @@ class Keeper:
         self._waiting: deque[_Unwritten] = deque()
         self._writing = threading.Lock()
         self._broken = False
+        self._door = threading.Lock()
+        self._elsewhere = False
+        """Whether a thread of its own writes for the lanes, since that takes long."""
 
     def keep(self, identity: str, outcome: Outcome) -> None:
         """Have an answer written. Comes back when it is: whoever asks on has lost nothing, whatever happens then.
@@ -70,31 +80,57 @@ class Keeper:
             self._write()
 
     def flush(self) -> None:
-        """Write what waits, and let the lanes go on that brought it."""
-        if self._waiting:
-            self._write()
+        """Write what waits, and let the lanes go on that brought it.
 
-    def _write(self) -> None:
-        """Write all that waits. When this comes back, what others took out meanwhile is written, too."""
+        Where another process holds the history, a thread of its own waits for it: answers that come meanwhile must be
+        read when they come, or they would seem late.
+        """
+        with self._door:
+            if self._elsewhere or not self._waiting:
+                return
+            self._elsewhere = not self._write(patience_s=0.0)
+            if self._elsewhere:
+                _thread.start_new_thread(self._write_elsewhere, ())
+
+    def _write_elsewhere(self) -> None:
+        while True:
+            self._write()
+            with self._door:
+                if not self._waiting:
+                    self._elsewhere = False
+                    return
+
+    def _write(self, patience_s: float | None = None) -> bool:
+        """Write all that waits; false where somebody else holds the history so long, and it still waits.
+
+        When this comes back, what others took out meanwhile is written, too.
+        """
         with self._writing:
             some: list[_Unwritten] = []
             with suppress(IndexError):
                 while True:
                     some.append(self._waiting.popleft())
-            if some and not self._broken:
-                self._broken = not self._put(some)
+            try:
+                if some and not self._broken:
+                    self._put(some, {} if patience_s is None else {"patience_s": patience_s})
+            except BusyError as problem:
+                if patience_s is not None:
+                    self._waiting.extendleft(reversed(some))
+                    return False
+                self._break(problem)
+            except BaseException as problem:
+                self._break(problem)
         for one in some:
             one.done.ring()
-
-    def _put(self, some: Sequence[_Unwritten]) -> bool:
-        """Write answers together; whether that was possible."""
-        try:
-            rows = [(one.identity, one.outcome.at, _body(one.outcome)) for one in some]
-            self._answers.put_all(rows, run=self._run)
-        except BaseException as problem:
-            self._failed(problem)
-            return False
         return True
+
+    def _break(self, problem: BaseException) -> None:
+        self._broken = True
+        self._failed(problem)
+
+    def _put(self, some: Sequence[_Unwritten], patience: Mapping[str, float]) -> None:
+        rows = [(one.identity, one.outcome.at, _body(one.outcome)) for one in some]
+        self._answers.put_all(rows, run=self._run, **patience)
 
 
 _OF_ANSWER, _OF_CALL, _OF_USAGE = ([one.name for one in fields(kind)] for kind in (Answer, ToolCall, Usage))

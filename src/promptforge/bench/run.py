@@ -121,7 +121,7 @@ def execute(
 
 @dataclass(slots=True)
 class _Sender:
-    """What the threads of one run share."""
+    """What the lanes of one run share."""
 
     targets: Mapping[str, Target]
     limits: Limits
