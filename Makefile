@@ -9,7 +9,7 @@ help:
 	@echo "make demo    compile the example house, look for answers in its prompts, make and audit its training data"
 	@echo "make forgetting    train a tiny model on itself, and measure what it forgets (half an hour)"
 	@echo "make test    all tests but those below"
-	@echo "make test-heavy    against a real model server, real trainers, a real browser, promptfoo and Inspect (minutes)"
+	@echo "make test-heavy    against a real model server, real trainers, a real browser, promptfoo and Inspect, and the longest kill tests (minutes)"
 	@echo "make test-servers  against llama.cpp and others, which are built first (half an hour)"
 	@echo "make check   ruff, mypy, import-linter, generated docs up to date"
 	@echo "make docs    write the generated docs and schemas anew"

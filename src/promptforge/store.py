@@ -103,7 +103,7 @@ class Store:
         elif version != _VERSION:
             hint = "use the promptforge that wrote it, or move the file away: its answers are then asked again"
             raise InputError(f"{self.path} was written by another version of promptforge", hint=hint)
-        # To move the log into the file waits for the disk: 0.1 s and more in which no answer can be written.
+        # To move the log into the file waits for the disk, and no answer can be written for 0.1 s and more: so rarely.
         self._db.execute("PRAGMA wal_autocheckpoint = 8000")  # pages: 32 MB
         self._db.execute("PRAGMA synchronous = NORMAL")  # kill -9 loses nothing; a power cut perhaps the last answers
 

@@ -230,8 +230,8 @@ class Lanes:
             finally:
                 over.ring()
 
-        self._aside += 1
         _thread.start_new_thread(run, ())
+        self._aside += 1  # seen by the loop only when this lane waits
         over.wait()
         self._aside -= 1
         if wrong:
