@@ -2,11 +2,13 @@
 
 The block of RFC 9542 for documents, 00:00:5E:00:53:xx, holds 256. The next ones come from what stands unassigned
 behind it in the block of IANA, which makes no devices: 00:00:5E:00:54:00 to 00:00:5E:8F:FF:FF. Randomised MACs stay
-randomised (02:00:5E:xx:xx:xx), so that `check` says of the copy what it said of the original (PF330).
+randomised (02:00:5E:xx:xx:xx), so that `check` says of the copy what it said of the original (PF330). For the same
+reason near twins become near twins and others do not (PF331), as far as the block for documents has places for that.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from promptforge.redaction.key import Key
 
@@ -36,6 +38,7 @@ class Macs:
     def __init__(self, key: Key, originals: Iterable[str]) -> None:
         self._key = key
         self._made: dict[str, str] = {}
+        self._documented: dict[int, str] = {}
         known = set(originals)
         self._taken = {int(digits, 16) for digits in known}
         for digits in key.ordered("mac", known):
@@ -47,15 +50,47 @@ class Macs:
         return _as_written(self._made.get(digits) or self._give(digits), written)
 
     def _give(self, digits: str) -> str:
-        randomised = int(digits[:2], 16) & 2
-        pools = ((_LOCAL, _LOCAL_SIZE),) if randomised else ((_DOCUMENTATION, 256), (_BEHIND, _BEHIND_SIZE))
-        for start, size in pools:
-            for place in self._key.places("mac", digits, size):
-                if start + place not in self._taken:
-                    self._taken.add(start + place)
-                    self._made[digits] = f"{start + place:012x}"
-                    return self._made[digits]
-        raise AssertionError("there are nine million")
+        if int(digits[:2], 16) & 2:
+            place = next(self._free(digits, _LOCAL, _LOCAL_SIZE))
+        else:
+            place = self._documentation(digits) or next(self._free(digits, _BEHIND, _BEHIND_SIZE))
+        self._taken.add(place)
+        self._made[digits] = f"{place:012x}"
+        return self._made[digits]
+
+    def _free(self, digits: str, start: int, size: int) -> Iterator[int]:
+        """The places of a pool that nobody has, beginning with the MAC's own."""
+        return (start + at for at in self._key.places("mac", digits, size) if start + at not in self._taken)
+
+    def _documentation(self, digits: str) -> int | None:
+        """A place that is left in the block for documents: one that has the right near twins, if there is one.
+
+        The block is a square of 16 by 16: two are near twins that share a row or a column, one digit of the last two.
+        """
+        free = self._free(digits, _DOCUMENTATION, 256)
+        first = next(free, None)
+        if first is None:
+            return None
+        wanted = {place for place, other in self._documented.items() if _are_near_twins(digits, other)}
+        rows: dict[int, set[int]] = {}
+        columns: dict[int, set[int]] = {}
+        for place in self._documented:
+            rows.setdefault(place >> 4, set()).add(place)
+            columns.setdefault(place & 15, set()).add(place)
+        nobody: set[int] = set()
+        fits = (
+            place
+            for place in chain((first,), free)
+            if rows.get(place >> 4, nobody) | columns.get(place & 15, nobody) == wanted
+        )
+        place = next(fits, first)
+        self._documented[place] = digits
+        return place
+
+
+def _are_near_twins(first: str, second: str) -> bool:
+    """Whether they differ in one digit."""
+    return sum(a != b for a, b in zip(first, second, strict=True)) == 1
 
 
 def _as_written(digits: str, written: str) -> str:
