@@ -153,16 +153,30 @@ def test_a_damaged_file_says_how_to_go_on(tmp_path):
     assert path.read_bytes().startswith(b"this is no database")
 
 
-def test_a_damaged_row_is_said(tmp_path):
-    """Not decoded into something else."""
+@pytest.mark.parametrize(
+    ("damage", "read"),
+    [
+        ("UPDATE answers SET body = x'00'", lambda store: store.answers(["i"])),
+        ("UPDATE runs SET body = x'7b'", lambda store: store.run("r")),
+        ("UPDATE runs SET head = '{'", lambda store: store.runs()),
+        ("UPDATE champions SET body = ''", lambda store: store.crownings()),
+        ("UPDATE nights SET body = 'x'", lambda store: store.nights()),
+        ("UPDATE answers SET body = x'00'", lambda store: list(store.export_lines())),
+    ],
+)
+def test_a_damaged_row_is_said(tmp_path, damage, read):
+    """Not decoded into something else, and no traceback."""
     path = tmp_path / "h.db"
     with Store(path) as store:
         store.put("i", {}, run="r", at="")
+        store.put_run(head("r", "2026-01-01"), {})
+        store.crown("m", "promote", {}, at="2026-01-01")
+        store.begin_night("recipe", "inputs", at="2026-01-01")
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE answers SET body = x'00'")
+        assert db.execute(damage).rowcount == 1
     db.close()
     with Store(path) as store, pytest.raises(InputError, match="is damaged: a row is damaged"):
-        store.answers(["i"])
+        read(store)
 
 
 def test_a_file_of_another_version_is_left_alone(tmp_path):

@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 import threading
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 from promptforge.errors import InputError, WriteError
 from promptforge.storefaults import RIGHTS, UNREADABLE, translated
-from promptforge.storerows import Crowning, NightRow, RunHead, StoredAnswer
+from promptforge.storerows import Crowning, NightRow, RowError, RunHead, StoredAnswer, packed, read, unpacked
 
 __all__ = ["HISTORY", "Crowning", "NightRow", "RunHead", "Store", "StoredAnswer"]
 
@@ -138,7 +137,7 @@ class Store:
                 rows = self._db.execute(
                     f"SELECT identity, run, at, body FROM answers WHERE identity IN ({marks})", some
                 )
-                found.update((i, StoredAnswer(run=run, at=at, body=_unpacked(body))) for i, run, at, body in rows)
+                found.update((i, StoredAnswer(run=run, at=at, body=unpacked(body))) for i, run, at, body in rows)
         return found
 
     def put(self, identity: str, body: Mapping[str, Any], *, run: str, at: str) -> None:
@@ -152,7 +151,7 @@ class Store:
 
         Raises BusyError where another process holds the file longer than `patience_s`.
         """
-        rows = [(identity, run, at, _packed(body)) for identity, at, body in answers]
+        rows = [(identity, run, at, packed(body)) for identity, at, body in answers]
         with self._lock, self._translated(), self._patient(patience_s):
             if len(rows) == 1:
                 self._db.execute(_PUT, rows[0])
@@ -169,7 +168,7 @@ class Store:
 
     def put_run(self, head: RunHead, body: Mapping[str, Any]) -> None:
         """Keep a run, or what there is of it so far."""
-        row = (head.id, head.started, head.finished, head.suite, json.dumps(head.head), _packed(body))
+        row = (head.id, head.started, head.finished, head.suite, json.dumps(head.head), packed(body))
         with self._lock, self._translated():
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", row)
 
@@ -180,7 +179,7 @@ class Store:
                 "SELECT id, started, finished, suite, head FROM runs ORDER BY started DESC, id DESC"
             )
             return tuple(
-                RunHead(id=i, started=started, finished=finished, suite=suite, head=json.loads(head))
+                RunHead(id=i, started=started, finished=finished, suite=suite, head=read(head))
                 for i, started, finished, suite, head in rows
             )
 
@@ -206,7 +205,7 @@ class Store:
     def _body_of(self, id_: str) -> Mapping[str, Any] | None:
         with self._lock, self._translated():
             row = self._db.execute("SELECT body FROM runs WHERE id = ?", (id_,)).fetchone()
-            body: Mapping[str, Any] | None = _unpacked(row[0]) if row else None
+            body: Mapping[str, Any] | None = unpacked(row[0]) if row else None
             return body
 
     # --- what servers said of themselves
@@ -244,13 +243,11 @@ class Store:
     def crownings(self) -> tuple[Crowning, ...]:
         """Every change of a champion, the oldest first."""
         with self._lock, self._translated():
-            rows = self._db.execute(
-                "SELECT number, model, category, at, action, body FROM champions ORDER BY number"
-            ).fetchall()
-        return tuple(
-            Crowning(number=number, model=model, category=category, at=at, action=action, body=json.loads(body))
-            for number, model, category, at, action, body in rows
-        )
+            rows = self._db.execute("SELECT number, model, category, at, action, body FROM champions ORDER BY number")
+            return tuple(
+                Crowning(number=number, model=model, category=category, at=at, action=action, body=read(body))
+                for number, model, category, at, action, body in rows
+            )
 
     def look(self, suite: str, digest: str, evidence: str) -> int:
         """Which look at a suite of that digest this evidence is: the one it was, or the next one. Counts nothing."""
@@ -299,9 +296,9 @@ class Store:
         """All nights, the latest first."""
         columns = "number, recipe, inputs, started, finished, outcome, body"
         with self._lock, self._translated():
-            rows = self._db.execute(f"SELECT {columns} FROM nights ORDER BY number DESC").fetchall()
-        names = columns.split(", ")
-        return tuple(NightRow(**{**dict(zip(names, row, strict=True)), "body": json.loads(row[-1])}) for row in rows)
+            rows = self._db.execute(f"SELECT {columns} FROM nights ORDER BY number DESC")
+            names = columns.split(", ")
+            return tuple(NightRow(**{**dict(zip(names, row, strict=True)), "body": read(row[-1])}) for row in rows)
 
     # --- moving and forgetting
 
@@ -312,7 +309,8 @@ class Store:
             with self._lock, self._translated():
                 rows = self._db.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
             for row in rows:
-                values = [_unpacked(v) if isinstance(v, bytes) else v for v in row]
+                with self._translated():
+                    values = [unpacked(v) if isinstance(v, bytes) else v for v in row]
                 yield json.dumps({table: values}, ensure_ascii=False)
 
     def import_lines(self, lines: Iterable[str], *, name: str) -> tuple[int, int]:
@@ -334,7 +332,7 @@ class Store:
                 fits = entry["version"] in range(1, _VERSION + 1) and entry["promptforge"] == "history"
             else:
                 ((table, values),) = entry.items()
-                row = [_packed(v) if isinstance(v, dict) else str(v) for v in values]
+                row = [packed(v) if isinstance(v, dict) else str(v) for v in values]
                 fits = len(row) == len(_TABLES[table])
         except (ValueError, KeyError, TypeError, AttributeError):
             fits = False
@@ -389,7 +387,7 @@ class Store:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as problem:
+        except (sqlite3.Error, RowError) as problem:
             raise translated(problem, self.path) from problem
 
 
@@ -400,21 +398,3 @@ _TABLES: Mapping[str, Sequence[str]] = {
     "looks": ("suite", "digest", "evidence", "look", "at"),
 }
 """What moves to another machine: not the champions, whose adapters stay where they are."""
-_SMALL = 1000
-"""Bytes; a smaller body is kept as it is: with many threads, handing it to zlib costs more than it saves."""
-
-
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
-def _packed(body: Mapping[str, Any]) -> bytes:
-    text = _COMPACT.encode(body).encode("utf-8", "surrogatepass")
-    return text if len(text) < _SMALL else zlib.compress(text, 1)
-
-
-def _unpacked(body: bytes) -> Any:
-    try:
-        text = body if body.startswith(b"{") else zlib.decompress(body)
-        return json.loads(text.decode("utf-8", "surrogatepass"))
-    except (zlib.error, ValueError) as problem:
-        raise sqlite3.DatabaseError("a row is damaged") from problem

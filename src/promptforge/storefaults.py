@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from promptforge.errors import BusyError, InputError, PromptforgeError, WriteError
+from promptforge.storerows import RowError
 
 __all__ = ["RIGHTS", "UNREADABLE", "translated"]
 
@@ -15,8 +16,8 @@ UNREADABLE = "it is its owner's alone, since prompts and answers may hold privat
 _Make = Callable[[str, str], PromptforgeError]
 
 
-def translated(problem: sqlite3.Error, path: Path) -> PromptforgeError:
-    """The error to raise from one of SQLite's."""
+def translated(problem: sqlite3.Error | RowError, path: Path) -> PromptforgeError:
+    """The error to raise from one of SQLite's, or from a row that cannot be read."""
     said = str(problem)
     for kind, word, make in _TRANSLATIONS:
         if isinstance(problem, kind) and word in said:

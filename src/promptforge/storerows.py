@@ -1,10 +1,20 @@
-"""What the history holds, as values: an answer, a run, a change of a champion, a night."""
+"""What the history holds, as values: an answer, a run, a change of a champion, a night; and its bodies as bytes."""
 
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Crowning", "NightRow", "RunHead", "StoredAnswer"]
+__all__ = ["Crowning", "NightRow", "RowError", "RunHead", "StoredAnswer", "packed", "read", "unpacked"]
+
+_SMALL = 1000
+"""Bytes; a smaller body is kept as it is: with many threads, handing it to zlib costs more than it saves."""
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class RowError(ValueError):
+    """A row that promptforge did not write so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +68,26 @@ class NightRow:
     """Empty where it did not end."""
     outcome: str
     body: Mapping[str, Any]
+
+
+def packed(body: Mapping[str, Any]) -> bytes:
+    """A body as the history keeps it: JSON, compressed where that saves something."""
+    text = _COMPACT.encode(body).encode("utf-8", "surrogatepass")
+    return text if len(text) < _SMALL else zlib.compress(text, 1)
+
+
+def unpacked(body: bytes) -> Any:
+    """What `packed` was given. Raises RowError."""
+    try:
+        text = body if body.startswith(b"{") else zlib.decompress(body)
+    except zlib.error as problem:
+        raise RowError("a row is damaged") from problem
+    return read(text)
+
+
+def read(text: str | bytes) -> Any:
+    """What a text of JSON says, half a character of UTF-16 in it or not. Raises RowError."""
+    try:
+        return json.loads(text if isinstance(text, str) else text.decode("utf-8", "surrogatepass"))
+    except ValueError as problem:
+        raise RowError("a row is damaged") from problem
