@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from promptforge import estimate, tokens
+from promptforge import estimate
 from promptforge.errors import PromptforgeError
-from promptforge.tokens import Tokenizer, TokenizerError, count_chat, load_tokenizer
+from promptforge.tokens import Tokenizer, TokenizerError, count_chat, encodings, huggingface, load_tokenizer
+from promptforge.tokens.base import well_formed
 from strategies import tries
 
 HERE = Path()
@@ -36,7 +37,7 @@ CHAT = [
     ("assistant", "8123."),
     ("user", "?"),
 ]
-QWEN2 = tokens._QWEN2
+QWEN2 = huggingface._QWEN2
 LLAMA3 = QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
@@ -216,13 +217,13 @@ def package_count(vocabulary: str, text: str) -> int:
 
 
 ENGINES = {
-    vocabulary: [getattr(rs_bpe.bpe.openai, vocabulary)().count, tokens._bpe_openai(vocabulary)]
-    for vocabulary in tokens._CARRIED
+    vocabulary: [getattr(rs_bpe.bpe.openai, vocabulary)().count, encodings._bpe_openai(vocabulary)]
+    for vocabulary in encodings._CARRIED
 }
-REFERENCE = {vocabulary: tokens._tiktoken(vocabulary, {}) for vocabulary in tokens._CARRIED}
+REFERENCE = {vocabulary: encodings._tiktoken(vocabulary, {}) for vocabulary in encodings._CARRIED}
 
 
-@pytest.mark.parametrize("vocabulary", tokens._CARRIED)
+@pytest.mark.parametrize("vocabulary", encodings._CARRIED)
 @pytest.mark.parametrize("text", HARD_TEXTS, ids=range(len(HARD_TEXTS)))
 def test_all_engines_agree_on_hard_texts(vocabulary: str, text: str) -> None:
     """rs-bpe, the compiled module of bpe-openai, its package and tiktoken count the same."""
@@ -234,7 +235,7 @@ def test_all_engines_agree_on_hard_texts(vocabulary: str, text: str) -> None:
 @given(text=st.one_of(TRICKY, PROMPTLIKE, st.text()))
 def test_all_engines_agree(text: str) -> None:
     """On any text, whichever engine is installed gives the same number."""
-    text = tokens._well_formed(text)
+    text = well_formed(text)
     for vocabulary, engines in ENGINES.items():
         assert {engine(text) for engine in engines} == {REFERENCE[vocabulary](text)}
 
@@ -256,7 +257,7 @@ def test_a_megabyte_is_counted() -> None:
     """No length is too long: bpe-openai's package would refuse this one."""
     text = "| 8123 | Home Assistant |\n" * 60_000
     assert load_tokenizer("tiktoken:o200k_base", root=HERE).count(text) == REFERENCE["o200k_base"](text)
-    assert tokens._bpe_openai("o200k_base")(text) == REFERENCE["o200k_base"](text)  # type: ignore[misc]
+    assert encodings._bpe_openai("o200k_base")(text) == REFERENCE["o200k_base"](text)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("spec", ["tiktoken:o200k_base", "tiktoken:cl100k_base"])
@@ -267,7 +268,7 @@ def test_counts_do_not_depend_on_what_is_installed(spec: str, monkeypatch: pytes
         return list(map(load_tokenizer(spec, root=HERE).count, HARD_TEXTS))
 
     expected = counts()
-    monkeypatch.setattr(tokens, "_module", lambda *names, module=tokens._module: refuse_bindings(module, *names))
+    monkeypatch.setattr(encodings, "_module", lambda *names, module=encodings._module: refuse_bindings(module, *names))
     assert counts() == expected
 
 
@@ -309,7 +310,7 @@ def made_up_ranks(url: str, sha256: str, environ: object) -> dict[bytes, int]:
 @pytest.mark.parametrize("encoding", ["p50k_base", "p50k_edit", "r50k_base", "gpt2"])
 def test_older_encodings_count_once_their_vocabulary_is_here(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The constructors of tiktoken take the vocabulary that we hand them."""
-    monkeypatch.setattr(tokens, "_ranks", made_up_ranks)
+    monkeypatch.setattr(encodings, "_ranks", made_up_ranks)
     assert load_tokenizer(f"tiktoken:{encoding}", root=HERE).count("port 8123") == 9
 
 
@@ -329,7 +330,7 @@ def test_tiktokens_own_cache_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     places = find_spec("bpe_openai").submodule_search_locations  # type: ignore[union-attr]
     packed = Path(places[0]) / "data" / "cl100k_base.tiktoken.gz"  # type: ignore[index]
     (tmp_path / hashlib.sha1(url.encode()).hexdigest()).write_bytes(gzip.decompress(packed.read_bytes()))
-    monkeypatch.setattr(tokens, "find_spec", lambda name: None if name == "bpe_openai" else find_spec(name))
+    monkeypatch.setattr(encodings, "find_spec", lambda name: None if name == "bpe_openai" else find_spec(name))
     counter = load_tokenizer("tiktoken:cl100k_base", root=HERE, environ={"DATA_GYM_CACHE_DIR": str(tmp_path)})
     assert counter.count(HARD_TEXTS[6]) == REFERENCE["cl100k_base"](HARD_TEXTS[6])
 
@@ -451,13 +452,13 @@ def test_limits_of_a_training_do_not_cut_the_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pattern", [QWEN2, LLAMA3], ids=["qwen2", "llama3"])
 def test_counting_by_lines_changes_no_count(pattern: str) -> None:
     """Where lines are counted one by one, the sum is what the whole text gives."""
-    assert tokens._is_linewise(ENCODERS[pattern])
-    counter = tokens._hf_counter(ENCODERS[pattern])
+    assert huggingface._is_linewise(ENCODERS[pattern])
+    counter = huggingface._hf_counter(ENCODERS[pattern])
 
     @settings(max_examples=400)
     @given(text=st.one_of(TRICKY, PROMPTLIKE, st.text(st.sampled_from("\n\r \t.x1é\u0301/"))))
     def same(text: str) -> None:
-        text = tokens._well_formed(text)
+        text = well_formed(text)
         assert counter(text) == length(text, pattern)
 
     same()
@@ -465,12 +466,12 @@ def test_counting_by_lines_changes_no_count(pattern: str) -> None:
 
 def test_other_tokenizers_count_the_whole_text() -> None:
     """A pattern that looks ahead, or a token that takes spaces along, forbids counting by lines."""
-    assert not tokens._is_linewise(ENCODERS[GPT2])
+    assert not huggingface._is_linewise(ENCODERS[GPT2])
     greedy = tokenizers.Tokenizer.from_str(ENCODERS[QWEN2].to_str())
     greedy.add_special_tokens([tokenizers.AddedToken("<|end|>", lstrip=True)])
-    assert not tokens._is_linewise(greedy)
-    assert not tokens._is_linewise(tokenizers.Tokenizer(tokenizers.models.BPE()))
-    assert tokens._hf_counter(ENCODERS[GPT2])("a\n\nb  c") == length("a\n\nb  c", GPT2)
+    assert not huggingface._is_linewise(greedy)
+    assert not huggingface._is_linewise(tokenizers.Tokenizer(tokenizers.models.BPE()))
+    assert huggingface._hf_counter(ENCODERS[GPT2])("a\n\nb  c") == length("a\n\nb  c", GPT2)
 
 
 @pytest.mark.parametrize(
@@ -548,7 +549,7 @@ def test_a_missing_extra_prints_its_command(monkeypatch: pytest.MonkeyPatch) -> 
 # --- the estimate ---------------------------------------------------------------------------------------------------
 
 ESTIMATE = load_tokenizer("estimate", root=HERE)
-QWEN = tokens._module("bpe_openai", "_bindings").tokenizer_for_encoding("voyage3_base").count
+QWEN = encodings._module("bpe_openai", "_bindings").tokenizer_for_encoding("voyage3_base").count
 """A vocabulary of Qwen's kind and size, which reads each digit by itself."""
 PROSE = {
     "persona": "You are Windu, head of security of the house. You speak briefly, and you never guess: if the table of "

@@ -13,7 +13,7 @@ from pathlib import Path
 from promptforge.errors import InputError
 from promptforge.files import digest_of
 from promptforge.model import Model
-from promptforge.tokens import cached_snapshots
+from promptforge.tokens.huggingface import cached_snapshots
 
 __all__ = ["Weights", "files_served", "find_weights", "weights_digest", "weights_folder", "weights_named"]
 
