@@ -14,7 +14,7 @@ import jinja2
 import pytest
 
 import promptforge
-from promptforge import errors, text
+from promptforge import errors, sandbox
 from promptforge.source import codes
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +113,7 @@ def test_the_tree_of_exceptions_is_drawn():
 
 def test_every_complaint_of_jinja_is_translated():
     """Whatever jinja2 raises reaches the user in the user's terms."""
-    translated = tuple(kind for kind, *_ in text._TRANSLATIONS)
+    translated = tuple(kind for kind, *_ in sandbox._TRANSLATIONS)
     for name in dir(jinja2.exceptions):
         kind = getattr(jinja2.exceptions, name)
         if isinstance(kind, type) and issubclass(kind, Exception):

@@ -26,8 +26,8 @@ def test_a_constant_is_cleaned_by_its_own_renderer(order):
 
 def test_many_texts_do_not_pile_up(monkeypatch):
     """Beyond the bound the kept code is let go, and texts render as before."""
-    monkeypatch.setattr("promptforge.text._MOST_CODE", 3)
+    monkeypatch.setattr("promptforge.sandbox._MOST_CODE", 3)
     kept = {}
-    monkeypatch.setattr("promptforge.text._CODE", kept)
+    monkeypatch.setattr("promptforge.sandbox._CODE", kept)
     assert [rendered(f"{{{{ {number} + 1 }}}}", str) for number in range(9)] == [str(n + 1) for n in range(9)]
     assert len(kept) <= 4

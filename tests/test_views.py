@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptforge.model import Column, Config, Fact, Project, Rendered, Table, Text
+from promptforge.plaintext import plain_text
 from promptforge.text import Renderer, TextError
-from promptforge.views import plain_text, stands
+from promptforge.views import stands
 from strategies import tries
 
 
@@ -107,7 +108,7 @@ def test_each_kind_of_reference_comes_out_as_from_jinja(source):
 @pytest.mark.parametrize("source", [text for text in PLAIN if "role" not in text])
 def test_plain_references_need_no_jinja(source):
     """Otherwise the comparison above would prove nothing."""
-    with patch("promptforge.text.Renderer._pieces", side_effect=AssertionError("Jinja was asked")):
+    with patch("promptforge.sandbox.Sandbox.pieces", side_effect=AssertionError("Jinja was asked")):
         assert isinstance(_outcome(source), Rendered)
     for odd in ("{% if x %}{{ x }}{% endif %}", "{{ one('ports', port='1', port='2') }}", "{{{ x }}", "{{ x }}\r\n"):
         assert plain_text(odd, str, lambda table, wanted: table, str) is None

@@ -208,7 +208,7 @@ class Compiler:
 
 
 def _render_chat(template: str, messages: Sequence[Mapping[str, str]], variables: Mapping[str, object]) -> str:
-    from promptforge.text import render_chat  # Jinja only for the tokenizers that have a chat template
+    from promptforge.sandbox import render_chat  # Jinja only for the tokenizers that have a chat template
 
     return render_chat(template, messages, variables)
 

@@ -18,8 +18,8 @@ from promptforge.dataset.rows import Recipe
 from promptforge.errors import UsageError
 from promptforge.files import read_folder
 from promptforge.model import LEVELS, Model
+from promptforge.sandbox import render_chat
 from promptforge.source import did_you_mean
-from promptforge.text import render_chat
 from promptforge.tokens import Tokenizer, TokenizerError, load_tokenizer
 from promptforge.workbench.asmade import as_made, recipe_of
 from promptforge.workbench.recipes import find_recipe, load_recipes

@@ -229,7 +229,7 @@ def _known_at(number: int, project: Project) -> Iterator[str]:
 
 
 def _tokens(model: Model, root: Path) -> Tokens:
-    from promptforge.text import render_chat
+    from promptforge.sandbox import render_chat
 
     try:
         tokenizer = load_tokenizer(model.tokenizer, root=root, render_chat=render_chat)
