@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from backends.servers import Server
+from cli.laboratory import AGENTS, SUITE
 from promptforge.cli.main import promptforge
 from promptforge.errors import PromptforgeError
 
@@ -201,3 +203,22 @@ def git(house: House, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
     run("add", "--all")
     run("commit", "--quiet", "--message", "one")
     return run
+
+
+@pytest.fixture
+def lab(house):
+    """The small house with a suite; `lab(server)` points both models at a server, the cloud's too."""
+
+    def at(server: Server, **models: str) -> None:
+        settings = {
+            "local": f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local}}",
+            "cloud": f"{{backend: compatible, base_url: '{server.base_url}', model: c, tier: cloud, price: {{input: 1, output: 2}}}}",
+            **models,
+        }
+        lines = "".join(f"  {name}: {entry}\n" for name, entry in settings.items())
+        house.write("promptforge.yaml", f"name: hut\nbudget: 2000\nmodels:\n{lines}")
+        house.write("suites/lab.yaml", SUITE)
+        for path, text in AGENTS.items():
+            house.write(path, text)
+
+    return at

@@ -2,111 +2,17 @@
 
 import json
 import re
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backends.servers import Asked, Server, chunk, completion, response, serving, streaming
+from backends.servers import Server, chunk, completion, response, streaming
+from cli.laboratory import SUITE, knows, model, posts, report
 from promptforge.backends import opening
 from promptforge.backends.compatible import Compatible
 from promptforge.console.bench import runs_text
 from promptforge.store import RunHead
-
-SUITE = """
-suite: lab
-categories: [topology, manners]
-cases:
-  - id: leet
-    category: topology
-    agents: [yoda, windu]
-    ask: Which port does the council's model use?
-    expect: {all: ["{{ one('ports', codename='LEET').port }}"], only: ports.port}
-  - id: attic
-    category: topology
-    agents: [yoda]
-    ask: What is the address of attic?
-    expect: {all: ["{{ hosts['attic'].lan_ip }}"]}
-  - id: unknown
-    category: manners
-    tier: heldout
-    agents: [yoda]
-    ask: What runs on port 4242?
-    expect: {abstain: true}
-  - id: tablet
-    category: manners
-    agents: [yoda, windu]
-    ask: "Whose is {{ one('devices', kind='tablet').name }}?"
-    expect: {abstain: true}
-"""
-AGENTS = {
-    "agents/yoda.yaml": (
-        "name: yoda\nmodel: local\npersona: You are Yoda.\n"
-        "sections: [persona, {table: hosts}, {table: ports}, {fewshot: 1, tags: [talk]}]\n"
-    ),
-    "agents/windu.yaml": "name: windu\nmodel: cloud\npersona: You are Windu.\nsections: [persona, {table: ports}]\n",
-}
-
-
-def knows(system: str, question: str) -> str:
-    """A model that reads its prompt, for the questions of the suite."""
-    if "council" in question:
-        return "Port 1337." if "1337" in system else "I don't know."
-    if "attic" in question:
-        return "192.0.2.77" if "192.0.2.77" in system else "I don't know."
-    return "I don't know."
-
-
-Answer = Callable[[str, str], Any]
-
-
-@contextmanager
-def model(answer: Answer = knows) -> Iterator[Server]:
-    """A model server: what `answer` returns is the text, a whole body, or bytes as they are."""
-
-    def reply(asked: Asked, connection: socket.socket) -> bool:
-        if asked.method == "GET":
-            connection.sendall(response({"object": "list", "data": [{"id": "m"}]}))
-            return True
-        messages = asked.json["messages"]
-        said = answer(messages[0]["content"], messages[-1]["content"])
-        connection.sendall(
-            said if isinstance(said, bytes) else response(said if isinstance(said, dict) else completion(said))
-        )
-        return True
-
-    with serving(reply) as server:
-        yield server
-
-
-@pytest.fixture
-def lab(house):
-    """The small house with a suite; `lab(server)` points both models at a server, the cloud's too."""
-
-    def at(server: Server, **models: str) -> None:
-        settings = {
-            "local": f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local}}",
-            "cloud": f"{{backend: compatible, base_url: '{server.base_url}', model: c, tier: cloud, price: {{input: 1, output: 2}}}}",
-            **models,
-        }
-        lines = "".join(f"  {name}: {entry}\n" for name, entry in settings.items())
-        house.write("promptforge.yaml", f"name: hut\nbudget: 2000\nmodels:\n{lines}")
-        house.write("suites/lab.yaml", SUITE)
-        for path, text in AGENTS.items():
-            house.write(path, text)
-
-    return at
-
-
-def posts(server: Server) -> list[Any]:
-    return [asked.json for asked in server.asked if asked.method == "POST"]
-
-
-def report(outcome: Any) -> Any:
-    return json.loads(outcome.out)
 
 
 def test_the_enriched_prompt_against_the_base_prompt(pf, lab):

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -41,12 +42,15 @@ def watching(house, environ, tmp_path, *options):
     command = [sys.executable, "-m", "promptforge", "build", *options]
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(command, cwd=house.root, env=environ, stdout=stdout, stderr=stderr)
+    late = threading.Timer(120, process.kill)  # its stream never ends by itself
+    late.start()
     try:
         until(lambda: process.poll() is not None or "watching for changes" in err.read_text())
         found = re.search(r"the page, for this machine alone: http://([\d.:]+)/([\w-]+)/\n", err.read_text())
         assert found, err.read_text()
         yield process, found[1], found[2], err
     finally:
+        late.cancel()
         if process.poll() is None:
             process.kill()
         process.wait()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import children
 from promptforge.compiler import ahead
 from promptforge.compiler.ahead import counted_ahead
 from promptforge.tokens import load_counter, load_tokenizer
@@ -53,10 +54,16 @@ def test_the_count_is_the_same_when_the_process_dies(when: str) -> None:
 
 def test_no_process_is_left() -> None:
     """However the block is left, also while the vocabulary still loads."""
-    with pytest.raises(KeyboardInterrupt), counted_ahead(["o200k_base"]):
-        raise KeyboardInterrupt
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    before = children()
+
+    def interrupted() -> None:
+        with counted_ahead(["o200k_base"]):
+            assert children() > before
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert children() <= before
 
 
 def test_the_process_ends_when_the_first_is_killed() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from processes import children
 from promptforge.artifact import prompts_text
 from promptforge.compiler import agents, parallel
 from promptforge.compiler.build import Build, compile_project
@@ -157,10 +158,16 @@ def test_the_second_process_ends_with_the_block() -> None:
     def work(numbers: Iterator[int]) -> object:
         time.sleep(600)
 
-    with pytest.raises(KeyboardInterrupt), shared(5, work) as (_, _result):
-        raise KeyboardInterrupt
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    before = children()
+
+    def interrupted() -> None:
+        with shared(5, work):
+            assert children() > before
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert children() <= before
 
 
 def test_the_second_process_ends_when_the_first_is_killed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ A backend is synchronous and safe to call from several threads at once: concurre
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Protocol
 
 from promptforge.errors import PromptforgeError
@@ -64,6 +64,11 @@ class Usage:
     cached_tokens: int | None = None
     """Those of the input that came from a cache."""
     cache_write_tokens: int | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """The tokens of two requests; not known where either is not."""
+        pairs = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(Usage)}
+        return Usage(**{name: None if None in pair else sum(pair) for name, pair in pairs.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,13 +58,15 @@ def request_for(
 
 def identity_of(request: Request, server: Mapping[str, str], repeat: int) -> str:
     """The hash of all that decides an answer. A repeat is never answered by another repeat's answer."""
-    sent = [request.messages, request.tools, request.params, sorted(server.items()), repeat]
+    # The names of parameters have no order; what they and the tools hold is sent in the order in which it stands.
+    params = dict(sorted(request.params.items()))
+    sent = [request.messages, request.tools, params, sorted(server.items()), repeat]
     hashed = _begun(request.system).copy()
     hashed.update(_JSON.encode(sent)[1:].encode("utf-8", "surrogatepass"))
     return hashed.hexdigest()
 
 
-_JSON = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False)
+_JSON = json.JSONEncoder(default=str, ensure_ascii=False)
 """Made once: `json.dumps` makes one for each request."""
 
 

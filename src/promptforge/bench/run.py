@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from promptforge.backends.base import Answer, Backend, BackendError, Request, Usage
 from promptforge.backends.lanes import Lanes, wait_for
@@ -48,6 +48,11 @@ class Target:
     timeout_s: float = 120.0
     streamed: bool = False
     """Whether answers are streamed, so that the time to the first token is known."""
+
+    @property
+    def free(self) -> bool:
+        """Whether its answers are known to cost nothing."""
+        return self.cost_usd(Usage(input_tokens=1, output_tokens=1)) == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,13 +211,13 @@ class _Sender:
         self._stop_for(f"the time budget of {most_s:g} s is used up")
         return True
 
-    def check_limits(self) -> None:
-        """Stop when a budget is used up."""
+    def check_limits(self, target: Target) -> None:
+        """Stop when a budget is used up; who may spend nothing may still ask what is free."""
         progress, limits = self.progress, self.limits
         self.out_of_time()
         if limits.tokens is not None and progress.tokens >= limits.tokens:
             self._stop_for(f"the budget of {limits.tokens:,} tokens is used up")
-        if limits.usd is not None and progress.usd >= limits.usd:
+        if limits.usd is not None and progress.usd >= limits.usd and (progress.usd or not target.free):
             self._stop_for(f"the budget of ${limits.usd:g} is used up")
 
     def fail(self, problem: BaseException) -> None:
@@ -293,7 +298,7 @@ class _Line:
 
     def _ask(self, job: Job) -> None:
         """One request with its retries; what comes of it is kept."""
-        self.sender.check_limits()
+        self.sender.check_limits(self.target)
         outcome = self._with_retries(job.request)
         if outcome is None:
             return  # stopped meanwhile: it was not answered, and is not said to have failed
@@ -363,7 +368,7 @@ class _Line:
             return Outcome(state="truncated", answer=first, cost_usd=spent)
         second = self.target.cost_usd(again.usage)
         spent = None if spent is None or second is None else spent + second
-        answer = replace(again, retries=first.retries + again.retries + 1, usage=_both(first.usage, again.usage))
+        answer = replace(again, retries=first.retries + again.retries + 1, usage=first.usage + again.usage)
         return Outcome(state="truncated" if again.finish == "length" else "answered", answer=answer, cost_usd=spent)
 
 
@@ -377,15 +382,6 @@ def _at_least(answer: Answer, job: Job) -> Usage:
         input_tokens=estimated if given is None else given,
         output_tokens=len(answer.text) // 3 if said is None else said,
     )
-
-
-def _both(one: Usage, other: Usage) -> Usage:
-    """The tokens of two requests; not known where either is not."""
-    counts = {}
-    for name in (one.name for one in fields(Usage)):
-        first, second = getattr(one, name), getattr(other, name)
-        counts[name] = None if first is None or second is None else first + second
-    return Usage(**counts)
 
 
 def _unheard(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptforge.cli.options import find_project, format_option, today
+from promptforge.cli.options import FiniteRange, find_project, format_option, today
 
 if TYPE_CHECKING:
     from promptforge.compiler.build import Build
@@ -41,7 +41,7 @@ def export() -> None:
 @click.option(
     "--pass",
     "pass_mark",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     default=1.0,
     show_default=True,
     metavar="SCORE",

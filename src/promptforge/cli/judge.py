@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptforge.cli.options import find_project, format_option
+from promptforge.cli.options import FiniteRange, find_project, format_option
 from promptforge.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["compare", "report"]
 @click.option("--cases", type=click.IntRange(1), metavar="N", help="Of category scores: they rest on so many cases.")
 @click.option(
     "--discordance",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     default=0.15,
     show_default=True,
     metavar="SHARE",

@@ -33,7 +33,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "bench": ("measure", "Ask a suite's questions with and without the knowledge."),
         "compare": ("judge", "Say whether one run or variant is better than another."),
         "report": ("judge", "Write a run's page: one HTML file."),
-        "history": ("measure", "List, export, import and prune runs and answers."),
+        "history": ("history", "List, export, import and prune runs and answers."),
         "export": ("export", "Write a suite for promptfoo, or a run for Inspect."),
     },
     "Train": {

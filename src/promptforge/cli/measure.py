@@ -1,4 +1,4 @@
-"""bench, ask, history."""
+"""bench, ask."""
 
 import os
 import shlex
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptforge.cli.options import find_project, format_option, today
+from promptforge.cli.options import A_WEEK_S, FiniteRange, find_project, format_option, today
 from promptforge.cli.running import interrupts, shown
 from promptforge.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from promptforge.bench.results import Comparison, Run
     from promptforge.store import Store
+    from promptforge.workbench.judged import Judged
     from promptforge.workbench.planning import Plan
     from promptforge.workbench.scope import Asked, Revision
 
-__all__ = ["ask", "bench", "history"]
+__all__ = ["ask", "bench"]
 
 
 def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -49,11 +50,11 @@ def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @click.option("--fresh", is_flag=True, help="Ask again what is already answered.")
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write every exchange down, to replay.")
 @click.option("--yes", is_flag=True, help="Go beyond limits.bench of promptforge.yaml.")
-@click.option("--max-usd", type=click.FloatRange(0), metavar="USD", help="Stop when it has cost so much.")
+@click.option("--max-usd", type=FiniteRange(0), metavar="USD", help="Stop when it has cost so much.")
 @click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Stop after so many tokens.")
-@click.option("--max-minutes", type=click.FloatRange(0), metavar="MIN", help="Stop after so long.")
+@click.option("--max-minutes", type=FiniteRange(0), metavar="MIN", help="Stop after so long.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.01), default=120.0, show_default=True, help="Seconds for one answer."
+    "--timeout", type=FiniteRange(0.01, A_WEEK_S), default=120.0, show_default=True, help="Seconds for one answer."
 )
 @click.option("--stream", is_flag=True, help="Stream the answers, to measure the time to the first token.")
 @click.option(
@@ -66,10 +67,19 @@ def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
     show_default=True,
     help="Which verdicts exit with 1.",
 )
+@click.option("--include-private", is_flag=True, help="Do not redact the values of private facts in what is printed.")
 @format_option("text", "json", "markdown", "junit")
 @click.pass_context
 def bench(
-    ctx: click.Context, /, against: str | None, dry_run: bool, yes: bool, fail_on: str, form: str, **options: Any
+    ctx: click.Context,
+    /,
+    against: str | None,
+    dry_run: bool,
+    yes: bool,
+    fail_on: str,
+    include_private: bool,
+    form: str,
+    **options: Any,
 ) -> int:
     """Ask a suite's questions with the base and with the enriched prompt, and say which is better and how sure that is.
 
@@ -98,10 +108,14 @@ def bench(
             raise UsageError(planned.estimate.over, hint="look with --dry-run; go on with --yes")
         run = _run(planned if yes else _limited(planned), store, run_bench)
         _say_recorded(planned)
-    models = revisions[-1].build.project.config.models.values()
-    return _show_run(
-        run, planned, form, fail_on, reader=next((model.name for model in models if model.backend == "reader"), "")
-    )
+    found = _show_run(run, form, _reader(revisions[-1]), include_private=include_private)
+    return exit_code(run, found.comparisons, fail_on)
+
+
+def _reader(revision: "Revision") -> str:
+    """The name of a model that needs no server, or nothing."""
+    models = revision.build.project.config.models.values()
+    return next((model.name for model in models if model.backend == "reader"), "")
 
 
 def _show_nothing(against: str, form: str) -> int:
@@ -223,7 +237,7 @@ def _say_recorded(planned: "Plan") -> None:
     status(f"recorded {plural(count, 'exchange')} in {planned.asked.record}{inherited}")
 
 
-def _show_run(run: "Run", planned: "Plan", form: str, fail_on: str, *, reader: str) -> int:
+def _show_run(run: "Run", form: str, reader: str, *, include_private: bool) -> "Judged":
     from promptforge.console.bench import run_text
     from promptforge.console.judged import silent_judge
     from promptforge.console.terminal import painter, print_text, status
@@ -235,10 +249,10 @@ def _show_run(run: "Run", planned: "Plan", form: str, fail_on: str, *, reader: s
     else:
         from promptforge.workbench.reporting import report_text
 
-        print_text(report_text(run, form, include_private=True))
+        print_text(report_text(run, form, include_private=include_private))
         if silent := silent_judge(run):
             status(silent)
-    return exit_code(run, found.comparisons, fail_on)
+    return found
 
 
 def exit_code(run: "Run", comparisons: "tuple[Comparison, ...]", fail_on: str) -> int:
@@ -267,7 +281,7 @@ def exit_code(run: "Run", comparisons: "tuple[Comparison, ...]", fail_on: str) -
 @click.option("--model", metavar="NAME", help="Ask this model instead of the agent's own.")
 @click.option("--var", "pairs", multiple=True, metavar="NAME=VALUE", help="Fill a runtime name.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.01), default=120.0, show_default=True, help="Seconds for the answer."
+    "--timeout", type=FiniteRange(0.01, A_WEEK_S), default=120.0, show_default=True, help="Seconds for the answer."
 )
 @format_option("text", "json")
 @click.pass_context
@@ -318,76 +332,3 @@ def _pairs(pairs: tuple[str, ...]) -> Mapping[str, str]:
         if "=" not in pair:
             raise UsageError(f"--var '{pair}' has no value", hint="write --var user_name=Mara")
     return dict(pair.split("=", 1) for pair in pairs)
-
-
-# --- history --------------------------------------------------------------------------------------------------------
-
-
-@click.group()
-def history() -> None:
-    """The runs so far and their answers, in .promptforge/history.db."""
-
-
-@history.command("list")
-@format_option("text", "json")
-@click.pass_context
-def list_runs(ctx: click.Context, form: str) -> int:
-    """List the runs, the latest first."""
-    from promptforge.console.bench import runs_json, runs_text
-    from promptforge.console.terminal import print_json, print_text
-    from promptforge.workbench.bench import open_store
-
-    with open_store(find_project(ctx)) as store:
-        runs = store.runs()
-    if form == "json":
-        print_json(runs_json(runs))
-    else:
-        print_text(runs_text(runs))
-    return 0
-
-
-@history.command("export")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.pass_context
-def export_history(ctx: click.Context, file: Path) -> int:
-    """Write all runs and answers to FILE, for another machine. Answers may hold private facts: it is yours alone."""
-    from promptforge.console.terminal import status
-    from promptforge.workbench.bench import open_store
-    from promptforge.workbench.moving import export_to
-
-    with open_store(find_project(ctx)) as store:
-        count = export_to(store, file)
-    status(f"wrote {file}: {count:,} lines")
-    return 0
-
-
-@history.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.pass_context
-def import_history(ctx: click.Context, file: Path) -> int:
-    """Take over the runs and answers of an exported history: what is known here already stays."""
-    from promptforge.console.terminal import plural, status
-    from promptforge.workbench.bench import open_store
-    from promptforge.workbench.moving import import_from
-
-    with open_store(find_project(ctx)) as store:
-        answers, runs = import_from(store, file)
-    status(f"took over {plural(answers, 'answer')} and {plural(runs, 'run')}")
-    return 0
-
-
-@history.command("prune")
-@click.option("--older-than", type=click.IntRange(0), required=True, metavar="DAYS", help="Forget what is older.")
-@click.pass_context
-def prune_history(ctx: click.Context, older_than: int) -> int:
-    """Forget old runs and answers, and give the room back."""
-    import datetime
-
-    from promptforge.console.terminal import plural, status
-    from promptforge.workbench.bench import open_store
-
-    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=older_than)
-    with open_store(find_project(ctx)) as store:
-        answers, runs = store.prune(before=before.isoformat(timespec="milliseconds"))
-    status(f"forgot {plural(answers, 'answer')} and {plural(runs, 'run')}")
-    return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptforge.cli.options import find_project, format_option, today
+from promptforge.cli.options import A_WEEK_S, FiniteRange, find_project, format_option, today
 from promptforge.cli.running import TrainingLine, breakable, interrupts, shown
 from promptforge.errors import UsageError
 
@@ -36,12 +36,16 @@ _SAYS_NO = {"worse": {"reject"}, "inconclusive": {"reject", "inconclusive"}, "ne
 @click.option("--suite", default="", metavar="NAME", help="Which suite; needed only where there are several.")
 @click.option("--again", is_flag=True, help="Also where nothing has changed since the last verdict.")
 @click.option("--python", default="", metavar="PATH", help="A Python that has the trainer.")
-@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), metavar="MIN", help="Of one training, at most.")
+@click.option("--max-minutes", type=FiniteRange(0, min_open=True), metavar="MIN", help="Of one training, at most.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.01), default=120.0, show_default=True, help="Seconds for one answer."
+    "--timeout", type=FiniteRange(0.01, A_WEEK_S), default=120.0, show_default=True, help="Seconds for one answer."
 )
 @click.option(
-    "--patience", type=click.FloatRange(0.1), default=120.0, show_default=True, help="Seconds for a server to be ready."
+    "--patience",
+    type=FiniteRange(0.1, A_WEEK_S),
+    default=120.0,
+    show_default=True,
+    help="Seconds for a server to be ready.",
 )
 @click.option("--yes", is_flag=True, help="Go beyond limits.bench of promptforge.yaml.")
 @click.option("--fail-on", type=_FAIL_ON, default="worse", show_default=True, help="Which verdicts exit with 1.")

@@ -1,16 +1,20 @@
 """What several commands share: the project's folder, the clock, the choice of a format."""
 
 import datetime
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from promptforge.errors import NoProjectError
 from promptforge.files import CONFIG
 
-__all__ = ["find_project", "format_option", "today"]
+__all__ = ["A_WEEK_S", "FiniteRange", "find_project", "format_option", "today"]
+
+A_WEEK_S = 604_800.0
+"""Nobody waits longer for an answer, and operating systems cannot count much longer."""
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -32,6 +36,17 @@ def find_project(ctx: click.Context) -> Path:
         if (folder / CONFIG).exists() or (folder / CONFIG).is_symlink():
             return folder
     raise NoProjectError(f"no {CONFIG} here or above", hint="start one here: promptforge init")
+
+
+class FiniteRange(click.FloatRange):
+    """A number within bounds: `nan`, which is within all of them, and `inf` are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Raises click.BadParameter."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to count with.", param, ctx)
+        return number
 
 
 def today() -> datetime.date:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptforge.cli.options import find_project, format_option, today
+from promptforge.cli.options import A_WEEK_S, FiniteRange, find_project, format_option, today
 from promptforge.cli.running import interrupts, shown
 from promptforge.errors import UsageError
 
@@ -39,12 +39,16 @@ _FAIL_ON = click.Choice(["worse", "inconclusive", "never"])
 @click.option("--dry-run", is_flag=True, help="Start nothing; say what would be asked of whom.")
 @click.option("--fresh", is_flag=True, help="Ask again what is already answered.")
 @click.option("--yes", is_flag=True, help="Go beyond limits.bench of promptforge.yaml.")
-@click.option("--max-minutes", type=click.FloatRange(0), metavar="MIN", help="Stop when all of it has taken so long.")
+@click.option("--max-minutes", type=FiniteRange(0), metavar="MIN", help="Stop when all of it has taken so long.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.01), default=120.0, show_default=True, help="Seconds for one answer."
+    "--timeout", type=FiniteRange(0.01, A_WEEK_S), default=120.0, show_default=True, help="Seconds for one answer."
 )
 @click.option(
-    "--patience", type=click.FloatRange(0.1), default=120.0, show_default=True, help="Seconds for a server to be ready."
+    "--patience",
+    type=FiniteRange(0.1, A_WEEK_S),
+    default=120.0,
+    show_default=True,
+    help="Seconds for a server to be ready.",
 )
 @click.option("--python", default="", metavar="PATH", help="A Python that has the trainer, for training again.")
 @click.option("--fail-on", type=_FAIL_ON, default="worse", show_default=True, help="Which verdicts exit with 1.")

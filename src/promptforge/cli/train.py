@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptforge.cli.options import find_project, format_option, today
+from promptforge.cli.options import FiniteRange, find_project, format_option, today
 from promptforge.cli.running import breakable, training_shown
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_MINUTES = click.FloatRange(0, min_open=True)
+_MINUTES = FiniteRange(0, min_open=True)
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from promptforge.bench.served import is_other_model
 from promptforge.console.terminal import Painter
 from promptforge.workbench.ask import AskedByHand
 
@@ -22,6 +23,8 @@ def answer_line(asked: AskedByHand, paint: Painter) -> str:
     parts.append(f"{answer.latency_s:.2f} s")
     if asked.cost_usd:
         parts.append(f"${asked.cost_usd:.4f}")
+    if is_other_model(str(asked.model.settings.get("model", "")), answer.model):
+        parts.append(f"the server says that {answer.model} answered")
     if answer.finish == "length":
         parts.append("cut at its limit: raise params.max_tokens")
     if answer.reasoning:

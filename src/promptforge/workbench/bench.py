@@ -3,7 +3,7 @@
 import secrets
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from promptforge.bench.plan import Job
 from promptforge.bench.record import plain_case, plain_reply, plain_run
 from promptforge.bench.results import Arm, Reply, Run, Score
 from promptforge.bench.run import Progress, execute
+from promptforge.bench.served import notes_on_servers
 from promptforge.errors import InputError
 from promptforge.model import Model
 from promptforge.store import HISTORY, RunHead, Store
@@ -69,7 +70,8 @@ def bench(
     )
     run = _run(plan, run_id, started, stopped=stopped)
     made = tuple(replies.of(job, outcomes[job.identity]) for job in plan.jobs)
-    run = replace(run, finished="" if stopped else now(), cases=plan.records, replies=made)
+    notes = (*plan.notes, *_of_servers(plan, outcomes))
+    run = replace(run, finished="" if stopped else now(), cases=plan.records, replies=made, notes=notes)
     if plan.judge is not None:
         from promptforge.workbench.judging import judged_by_rubric
 
@@ -102,6 +104,18 @@ def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:
         private_values=plan.private_values,
         section_tokens=plan.section_tokens,
     )
+
+
+def _of_servers(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterator[str]:
+    """What the answers tell of the servers; those of models that need none tell nothing."""
+    asked = {
+        name: str(model.settings.get("model", ""))
+        for name, model in plan.models.items()
+        if model.backend not in ("reader", "replay")
+    }
+    models = {job.identity: job.model for job in plan.jobs}
+    answers = ((models[identity], outcome.answer) for identity, outcome in outcomes.items())
+    return notes_on_servers(asked, ((model, answer) for model, answer in answers if answer is not None))
 
 
 class _Replies:

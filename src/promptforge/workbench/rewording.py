@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from promptforge.backends.opening import open_backend
-from promptforge.backends.price import cost_usd
 from promptforge.bench.cases import Case
 from promptforge.bench.keeping import Outcome, known_outcomes
 from promptforge.bench.plan import Job, identity_of
@@ -27,6 +26,7 @@ from promptforge.store import Store
 from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.costs import limits_of
 from promptforge.workbench.environment import now_utc
+from promptforge.workbench.targets import prices_of
 
 __all__ = ["REWORDED", "Reworder"]
 
@@ -114,7 +114,7 @@ class Reworder:
             model=model.name,
             backend=self._clearance.guarded(opened.backend, model),
             concurrency=_PARALLEL[model.tier],
-            cost_usd=lambda usage: cost_usd(usage, model.settings.get("price")),
+            cost_usd=prices_of(model),
             timeout_s=self._timeout_s,
         )
         asked = sum(not job.barred and job.identity not in known for job in jobs.values())

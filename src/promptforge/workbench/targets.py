@@ -1,6 +1,6 @@
 """Who answers in a run: the backend of each model, what its server says of itself, and how requests go to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from promptforge.workbench.environment import now_utc
 from promptforge.workbench.scope import Asked, Scope
 from promptforge.workbench.weights import weights_digest
 
-__all__ = ["Answering", "open_models", "target_of"]
+__all__ = ["Answering", "open_models", "prices_of", "target_of"]
 
 _CLOUD_START, _CLOUD_MOST = 4, 64
 """How many requests are in flight at first to a model in the cloud, and at most."""
@@ -96,12 +96,6 @@ def _said(backend: Backend, store: Store) -> str:
 
 def target_of(model: Model, answering: Answering, clearance: Clearance, asked: Asked, *, sending: bool) -> Target:
     """How requests go to a model: looked at once more, written down where that is asked for, so many at once."""
-    price = model.settings.get("price")
-    free = model.tier == "local" and not price
-
-    def cost(usage: Usage) -> float | None:
-        return 0.0 if free else cost_usd(usage, price)
-
     backend: Backend = clearance.guarded(answering.backends[model.name], model)
     if asked.record and sending:
         from promptforge.backends.replay import Recording
@@ -116,7 +110,14 @@ def target_of(model: Model, answering: Answering, clearance: Clearance, asked: A
         concurrency=start,
         most=most,
         head_start_s=_HEAD_START_S if asked.concurrency else None,
-        cost_usd=cost,
+        cost_usd=prices_of(model),
         streamed=asked.stream,
         timeout_s=asked.timeout_s,
     )
+
+
+def prices_of(model: Model) -> Callable[[Usage], float | None]:
+    """What answers of a model cost, in US dollars; None: not known. A local one without a price is free."""
+    price = model.settings.get("price")
+    free = model.tier == "local" and not price
+    return lambda usage: 0.0 if free else cost_usd(usage, price)

@@ -1,6 +1,5 @@
 """`build --watch`: a turn for the first build, and one after each save. Owns watchfiles."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +14,9 @@ _QUIET_MS = 20
 """A save counts as done when no file changed for so long: editors write, rename and touch in one go."""
 _Found = set[str] | BaseException
 """The paths of a save, or what ended the looking."""
-_WAKE_S = 0.5 if sys.platform == "win32" else None
-"""Where Ctrl-C does not reach one who waits, he looks up so often."""
+_WAKE_S = 0.5
+"""Whoever waits looks up so often: on Windows Ctrl-C does not reach one who waits, and elsewhere one that comes in the
+moment before the waiting begins does not."""
 
 
 def saves(root: Path) -> Iterator[tuple[str, ...] | None]:
