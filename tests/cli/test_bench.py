@@ -19,7 +19,7 @@ def test_the_enriched_prompt_against_the_base_prompt(pf, lab):
     """Both arms are asked, scored and paired; the case that shows a private fact is barred for the cloud alone."""
     with model() as server:
         lab(server)
-        outcome = pf("bench", "--format", "json")
+        outcome = pf("bench", "--format", "json", "--include-private")
     assert outcome.code == 0
     found = report(outcome)
     scores = {arm["variant"]: {c["id"]: c["scores"][arm["name"]] for c in found["cases"]} for arm in found["arms"]}
