@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from promptforge import storefile
 from promptforge.errors import BusyError, InputError, PromptforgeError, WriteError
 from promptforge.store import RunHead, Store
 from promptforge.storefaults import translated
@@ -251,3 +252,70 @@ def test_a_file_that_cannot_be_used_is_let_go_of(tmp_path, monkeypatch):
         Store(path)
     with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
         opened[0].execute("SELECT 1")
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_history_that_is_gone_is_said_before_answers_are_lost(tmp_path, how):
+    """`git clean -fdx` in the middle of a run: what is written then is gone when the file is closed."""
+    path = tmp_path / "h.db"
+    with Store(path) as store:
+        store.put("a", {}, run="r", at="")
+        path.unlink()
+        if how == "replaced":
+            with Store(path) as other:
+                other.put("b", {}, run="r", at="")
+        for write in (lambda: store.put("c", {}, run="r", at=""), lambda: store.put_run(head("r", "2026-01-01"), {})):
+            with pytest.raises(WriteError, match="was removed or replaced while it was in use") as caught:
+                write()
+            assert "run the same command again" in caught.value.hint
+
+
+def test_a_folder_in_its_place_is_said(tmp_path):
+    """No right would help."""
+    (tmp_path / "h.db").mkdir()
+    with pytest.raises(InputError, match=r"h\.db is a folder") as caught:
+        Store(tmp_path / "h.db")
+    assert caught.value.hint == "move it away: a new history is made"
+
+
+@pytest.mark.parametrize("name", ["20261120", "2026-11-20", "2026-11", "2026-11-20T1010", "latest"])
+def test_a_run_is_found_by_its_day(tmp_path, name):
+    """As people write it, and as ids do."""
+    with Store(tmp_path / "h.db") as store:
+        store.put_run(head("20260101T101010-aaaa", "2026-01-01"), {"which": "older"})
+        store.put_run(head("20261120T101010-ab12", "2026-11-20"), {"which": "newer"})
+        assert store.run(name) == {"which": "newer"}
+
+
+def test_whoever_only_reads_needs_no_room(tmp_path, monkeypatch):
+    """A full disk has no room for what SQLite puts beside the file; reading can do without, writing says why not."""
+    path = tmp_path / "h.db"
+    with Store(path) as store:
+        store.put_run(head("r", "2026-01-01"), {"kept": True})
+
+    def refuse(db: sqlite3.Connection, path: Path) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("promptforge.storefile._create", refuse)
+    with Store(path) as store:
+        assert store.run("r") == {"kept": True}
+        with pytest.raises(WriteError, match="cannot be written"):
+            store.put("i", {}, run="r", at="")
+    with pytest.raises(WriteError, match="no room left"):
+        Store(tmp_path / "new.db")
+
+
+def test_two_that_make_it_at_once_both_get_it(tmp_path, monkeypatch):
+    """SQLite refuses one of them at once, whatever patience it was given."""
+    real, refused = storefile._create, []
+
+    def refuse_twice(db: sqlite3.Connection, path: Path) -> None:
+        if len(refused) < 2:
+            refused.append(path)
+            raise sqlite3.OperationalError("database is locked")
+        real(db, path)
+
+    monkeypatch.setattr(storefile, "_create", refuse_twice)
+    with Store(tmp_path / "h.db") as store:
+        store.put("i", {}, run="r", at="")
+    assert len(refused) == 2

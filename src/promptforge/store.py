@@ -1,4 +1,4 @@
-"""The history: every answer as it arrived, and every run. Owns sqlite3, together with `storefaults`.
+"""The history: every answer as it arrived, and every run. Owns sqlite3, with `storefile` and `storefaults`.
 
 One file, `.promptforge/history.db`, readable by its owner alone: prompts and answers may hold private facts. An answer
 is kept the moment it arrives, so that a killed run costs at most the requests in flight. Safe for several threads and
@@ -6,7 +6,7 @@ for several processes at once.
 """
 
 import json
-import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,59 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from promptforge.errors import InputError, WriteError
-from promptforge.storefaults import RIGHTS, UNREADABLE, translated
+from promptforge.storefaults import translated
+from promptforge.storefile import PATIENCE_S, VERSION, connect, number_of
 from promptforge.storerows import Crowning, NightRow, RowError, RunHead, StoredAnswer, packed, read, unpacked
 
 __all__ = ["HISTORY", "Crowning", "NightRow", "RunHead", "Store", "StoredAnswer"]
 
 HISTORY = ".promptforge/history.db"
-_VERSION = 3
-_PATIENCE_S = 10.0
-"""How long another process may hold the file; it does so only to write an answer down, or to prune."""
+_DAY = re.compile(r"^(\d{4})-(\d\d)(?:-(\d\d))?")
 _PUT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
 _LAST_LOOK = "max(coalesce(max(look), 0), count(*))"
 """Looks of two machines may have one number: all of them count."""
-
-_SCHEMAS: Sequence[str] = (
-    """
-CREATE TABLE answers (identity TEXT PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE runs (id TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT NOT NULL, suite TEXT NOT NULL,
-                   head TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE servers (target TEXT PRIMARY KEY, said TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
-""",
-    """
-CREATE TABLE champions (number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, category TEXT NOT NULL,
-                        at TEXT NOT NULL, action TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE looks (suite TEXT NOT NULL, digest TEXT NOT NULL, evidence TEXT NOT NULL, look INTEGER NOT NULL,
-                    at TEXT NOT NULL, PRIMARY KEY (suite, digest, evidence)) WITHOUT ROWID;
-""",
-    """
-CREATE TABLE nights (number INTEGER PRIMARY KEY AUTOINCREMENT, recipe TEXT NOT NULL, inputs TEXT NOT NULL,
-                     started TEXT NOT NULL, finished TEXT NOT NULL, outcome TEXT NOT NULL, body TEXT NOT NULL);
-""",
-)
-"""What each version adds to the one before it: an older history is brought up to date, and keeps all that it has."""
-
-
-def _opened(path: Path) -> tuple[str, bool]:
-    """Where SQLite finds the history, and whether it may write there; made where there is none.
-
-    Whoever may only read it gets all that reads. Raises WriteError, InputError.
-    """
-    name = path.absolute().as_uri()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        return name, True
-    except OSError as problem:
-        said = (problem.strerror or str(problem)).lower()
-        if os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids) and path.is_file():
-            # Without its log nobody is writing; SQLite would want to make one, and this process may not.
-            log = path.with_name(f"{path.name}-wal")
-            return f"{name}?mode=ro" + ("" if log.exists() else "&immutable=1"), False
-        if os.path.lexists(path):
-            raise InputError(f"{path} cannot be read: {said}", hint=UNREADABLE) from problem
-        raise WriteError(f"{path}: {said}", hint=RIGHTS) from problem
 
 
 class Store:
@@ -76,42 +34,9 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        place, writable = _opened(path)
         with self._translated():
-            self._db = sqlite3.connect(
-                place, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._create() if writable else self._refuse_older()
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _create(self) -> None:
-        if not self.path.stat().st_size:
-            self._db.execute("PRAGMA synchronous = OFF")  # in a file that is just made there is nothing to lose
-        self._db.execute("PRAGMA journal_mode = WAL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version < _VERSION:
-            self._db.execute("BEGIN IMMEDIATE")  # of two first runs one makes the tables
-            for number in range(self._db.execute("PRAGMA user_version").fetchone()[0], _VERSION):
-                for statement in _SCHEMAS[number].strip().split(";"):
-                    self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {_VERSION}")
-            self._db.execute("COMMIT")
-        elif version != _VERSION:
-            hint = "use the promptforge that wrote it, or move the file away: its answers are then asked again"
-            raise InputError(f"{self.path} was written by another version of promptforge", hint=hint)
-        # To move the log into the file waits for the disk, and no answer can be written for 0.1 s and more: so rarely.
-        self._db.execute("PRAGMA wal_autocheckpoint = 8000")  # pages: 32 MB
-        self._db.execute("PRAGMA synchronous = NORMAL")  # kill -9 loses nothing; a power cut perhaps the last answers
-
-    def _refuse_older(self) -> None:
-        """A history that may only be read is of this version, or cannot be read at all."""
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version != _VERSION:
-            hint = "let somebody who may write there run: promptforge history list"
-            raise InputError(f"{self.path} was written by another version, and you may only read it", hint=hint)
+            self._db = connect(path)
+        self._number = number_of(path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -145,7 +70,7 @@ class Store:
         self.put_all([(identity, at, body)], run=run)
 
     def put_all(
-        self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str, patience_s: float = _PATIENCE_S
+        self, answers: Sequence[tuple[str, str, Mapping[str, Any]]], *, run: str, patience_s: float = PATIENCE_S
     ) -> None:
         """Keep (identity, time, body) of answers, now: all of them or none.
 
@@ -153,6 +78,7 @@ class Store:
         """
         rows = [(identity, run, at, packed(body)) for identity, at, body in answers]
         with self._lock, self._translated(), self._patient(patience_s):
+            self._still_there()
             if len(rows) == 1:
                 self._db.execute(_PUT, rows[0])
             elif rows:
@@ -170,7 +96,14 @@ class Store:
         """Keep a run, or what there is of it so far."""
         row = (head.id, head.started, head.finished, head.suite, json.dumps(head.head), packed(body))
         with self._lock, self._translated():
+            self._still_there()
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def _still_there(self) -> None:
+        """What is written into a file that was removed is lost when it is closed, and nobody says so."""
+        if number_of(self.path) != self._number:
+            hint = "run the same command again: what was answered since it began is asked anew"
+            raise WriteError(f"{self.path} was removed or replaced while it was in use", hint=hint)
 
     def runs(self) -> tuple[RunHead, ...]:
         """All runs, the latest first."""
@@ -184,14 +117,15 @@ class Store:
             )
 
     def run(self, name: str) -> Mapping[str, Any]:
-        """The body of a run, by its id, the beginning of it, or `latest`.
+        """The body of a run, by its id, the beginning of it (2026-11-20 is one, too), or `latest`.
 
         Raises InputError when there is no such run, or when several begin so.
         """
         if (body := self._body_of(name)) is not None:  # whoever reads all runs must not list all of them for each
             return body
         ids = [head.id for head in self.runs()]
-        found = ids[:1] if name == "latest" else [i for i in ids if i.startswith(name)]
+        begun = _DAY.sub(r"\1\2\3", name)
+        found = ids[:1] if name == "latest" else [i for i in ids if i.startswith((name, begun))]
         if not ids:
             raise InputError("there is no run yet", hint="make one: promptforge bench")
         if len(found) != 1:
@@ -304,7 +238,7 @@ class Store:
 
     def export_lines(self) -> Iterator[str]:
         """Everything as lines of JSON, for another machine."""
-        yield json.dumps({"promptforge": "history", "version": _VERSION})
+        yield json.dumps({"promptforge": "history", "version": VERSION})
         for table, columns in _TABLES.items():
             with self._lock, self._translated():
                 rows = self._db.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
@@ -329,7 +263,7 @@ class Store:
         try:
             entry = json.loads(line)
             if number == 1:
-                fits = entry["version"] in range(1, _VERSION + 1) and entry["promptforge"] == "history"
+                fits = entry["version"] in range(1, VERSION + 1) and entry["promptforge"] == "history"
             else:
                 ((table, values),) = entry.items()
                 row = [packed(v) if isinstance(v, dict) else str(v) for v in values]
@@ -374,14 +308,14 @@ class Store:
     @contextmanager
     def _patient(self, patience_s: float) -> Iterator[None]:
         """How long another process may hold the file meanwhile."""
-        if patience_s == _PATIENCE_S:
+        if patience_s == PATIENCE_S:
             yield
             return
         self._db.execute(f"PRAGMA busy_timeout = {int(1000 * patience_s)}")
         try:
             yield
         finally:
-            self._db.execute(f"PRAGMA busy_timeout = {int(1000 * _PATIENCE_S)}")
+            self._db.execute(f"PRAGMA busy_timeout = {int(1000 * PATIENCE_S)}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

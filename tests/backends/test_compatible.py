@@ -25,7 +25,7 @@ from backends.servers import (
     then_close,
 )
 from promptforge.backends.base import Answer, BackendError, Request, ToolCall, Usage
-from promptforge.backends.chat import answer_of, has_choices
+from promptforge.backends.chat import answer_of, lacks
 from promptforge.backends.sse import events
 from promptforge.document import Decimal
 from strategies import tries
@@ -411,9 +411,9 @@ def test_events_do_not_depend_on_how_they_are_cut(texts, ending, cuts):
 def test_no_answer_is_too_odd_to_read(data):
     """Whatever JSON a server makes up, reading it does not break."""
     whole = {"choices": [{"message": data if isinstance(data, dict) else {"content": data}}], "usage": data}
-    if has_choices(whole):
+    if not lacks(whole):
         assert isinstance(answer_of(whole, 0.1), Answer)
-    has_choices(data)
+    assert lacks(data) in ("", "shape", "choices", "message")
 
 
 # ---- Faults ----------------------------------------------------------------------------------------------------------
@@ -635,8 +635,8 @@ def test_a_status_that_ends_nothing(question):
 
 
 CONTENTS = {
-    "nothing": (response(""), "not_json", "{} sent nothing: HTTP 200 and an empty body", "read its log", True),
-    "blanks": (response(" \n"), "not_json", "{} sent nothing: HTTP 200 and an empty body", "read its log", True),
+    "nothing": (response(""), "not_json", "{} sent nothing: an empty body", "read its log", True),
+    "blanks": (response(" \n"), "not_json", "{} sent nothing: an empty body", "read its log", True),
     "a page": (
         response("<!doctype html><html><title>A\n router</title>", kind="text/html"),
         "not_json",
@@ -668,6 +668,31 @@ CONTENTS = {
         False,
     ),
     "a list": (response([1]), "no_choice", "{} sent JSON that is no chat completion: [1]", f"is it a model server? {V1}", False),
+    "null": (response("null"), "not_json", "{} sent no JSON, but: null", f"is it a model server? {V1}", False),
+    **{
+        f"a message of {name}": (
+            response(completion(choices=[{"finish_reason": "stop", "message": message}])),
+            "no_choice",
+            "{} answered with a message that holds neither a text nor a call",
+            "read its log, and check params and tools",
+            True,
+        )
+        for name, message in {
+            "nothing": {},
+            "a role": {"role": "assistant"},
+            "no calls": {"role": "assistant", "tool_calls": []},
+            "a mapping": {"content": {"a": 1}},
+            "a number": {"content": 42},
+            "odd parts": {"content": ["a", 1]},
+        }.items()
+    },
+    "a reason of error": (
+        response(completion(finish_reason="error")),
+        "server",
+        "{} failed (HTTP 200, with an error in it): it does not say why",
+        "read its log",
+        True,
+    ),
     "no choices": (
         response(completion(choices=[])),
         "no_choice",

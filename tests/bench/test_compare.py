@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from promptforge.backends.base import Answer, ToolCall
-from promptforge.bench.arms import arm_scores
+from promptforge.bench.arms import Reason, arm_scores, by_reason
 from promptforge.bench.compare import compare, compare_pairs
 from promptforge.bench.results import Arm, CaseRecord, Reply, Run, Score
 from promptforge.bench.stats import Pair
@@ -545,3 +545,20 @@ def test_an_arm_that_was_never_asked_scores_nothing():
     run = scored([(0, 1)] * 2)
     found = arm_scores(replace(run, replies=()), BASE)
     assert (found.overall, found.cases, found.unanswered) == (None, (), ())
+
+
+def test_reasons_that_differ_in_bytes_are_one():
+    """Of a server that is too slow each answer breaks off elsewhere; what was not sent because of it goes along."""
+    slow = "it had not answered after 5 s ({} bytes had come)"
+    found = by_reason(
+        [
+            ("a", slow.format("90,873")),
+            ("b", slow.format("1")),
+            ("c", f"not sent: {slow.format('17')}"),
+            ("d", "nothing listens there"),
+        ]
+    )
+    assert found == [
+        Reason(slow.format("90,873"), ["a", "b"], ["c"]),
+        Reason("nothing listens there", ["d"], []),
+    ]

@@ -112,3 +112,21 @@ def test_a_tool_whose_properties_change_places_is_asked_anew(pf, lab, house):
         assert asked(fields, "{seed: 7, top_p: 0.5}") == 1
         assert asked(fields, "{top_p: 0.5, seed: 7}") == 0
         assert asked(dict(reversed(fields.items())), "{seed: 7, top_p: 0.5}") == 1
+
+
+def test_a_plan_counts_what_an_ablation_leaves(pf, lab):
+    """Not the whole prompt once more: a limit would ask for a yes that nobody needs."""
+    with model() as server:
+        lab(server)
+
+        def counted(*options: str) -> int:
+            return int(
+                json.loads(pf("bench", "--agent", "yoda", "--dry-run", "--format", "json", *options).out)[
+                    "input_tokens"
+                ]
+            )
+
+        base, enriched = counted("--variant", "base"), counted("--variant", "enriched")
+        both = counted("--variant", "enriched", "--only", "few-shot")
+        assert posts(server) == []
+    assert enriched + base < both < 1.9 * enriched

@@ -203,7 +203,7 @@ def test_many_arms_stand_below_each_other():
 def test_answers_that_were_cut_off_are_said_above_the_scores():
     """With what to do about it."""
     arms = [arm("base", [1, 0], states={"truncated": 2}), arm("enriched", [1, 1], states={"truncated": 1})]
-    said = "3 answers were cut off even at twice the limit: raise params.max_tokens"
+    said = "3 answers were cut off, at twice the limit where one is set: raise params.max_tokens"
     assert arms_text(arms, PLAIN).split("\n")[0] == said
     assert "\n1 answer was cut off" in "\n" + arms_text(arms[1:], PLAIN)
     assert "cut off" not in arms_text([arm("base", [1])], PLAIN)

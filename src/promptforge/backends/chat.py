@@ -10,7 +10,7 @@ from typing import Any
 
 from promptforge.backends.base import Answer, BackendError, Finish, Request, ToolCall, Usage
 
-__all__ = ["Stream", "answer_of", "as_object", "body_of", "has_choices"]
+__all__ = ["Stream", "answer_of", "as_object", "body_of", "lacks"]
 
 _OURS = ("messages", "model", "stream", "stream_options", "tools")
 """What no `params` may set: it would change what is asked, or how the answer comes."""
@@ -53,11 +53,26 @@ def as_object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def has_choices(data: Any) -> bool | None:
-    """Whether an answer has a choice with a message; None where it is no chat completion at all."""
+def lacks(data: Any) -> str:
+    """What a body lacks to be an answer: it is no chat completion (`shape`), has no choice, or a message of nothing.
+
+    Nothing where it lacks nothing: an empty text is an answer, too, but no text at all is none.
+    """
     if not isinstance(data, dict) or not isinstance(data.get("choices"), list):
-        return None
-    return any(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in data["choices"][:1])
+        return "shape"
+    message = as_object(data["choices"][0]).get("message") if data["choices"] else None
+    if not isinstance(message, dict):
+        return "choices"
+    content = message.get("content")
+    if content is None:
+        return "" if "content" in message or any(message.get(name) for name in _OTHERS) else "message"
+    parts = content if isinstance(content, list) else [content]
+    kinds = (str, dict) if isinstance(content, list) else str
+    return "" if all(isinstance(part, kinds) for part in parts) else "message"
+
+
+_OTHERS = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
+"""What a message may hold instead of a text."""
 
 
 def answer_of(data: Mapping[str, Any], latency_s: float) -> Answer:

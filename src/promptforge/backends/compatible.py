@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from promptforge.backends.base import Answer, BackendError, Request
-from promptforge.backends.chat import Stream, answer_of, as_object, body_of, has_choices
+from promptforge.backends.chat import Stream, answer_of, as_object, body_of, lacks
 from promptforge.backends.faults import Place, no_answer, not_json, refusal, wrong_content
 from promptforge.backends.keys import blank, plain_url, read_key
 from promptforge.backends.sse import events, looks_like_events
@@ -145,9 +145,8 @@ def _whole(response: Response, body: bytes, place: Place, watch: Watch) -> Answe
     if data is None:
         raise not_json(response.headers, body, place)
     _raise_error(data, place)
-    complete = has_choices(data)
-    if not complete:
-        raise wrong_content("shape" if complete is None else "choices", place, body=body)
+    if lack := lacks(data):
+        raise wrong_content(lack, place, body=body)
     return answer_of(data, watch.elapsed_s())
 
 
@@ -191,8 +190,14 @@ def _streamed(pieces: Iterable[bytes], place: Place, watch: Watch, on_text: Call
 
 def _raise_error(data: Any, place: Place) -> None:
     """Some servers say HTTP 200 and then that it went wrong: before the answer, or in the middle of it."""
-    if isinstance(data, dict) and data.get("error") and not data.get("choices"):
-        raise refusal(_status_in(data["error"]), {}, json.dumps(data).encode(), place)
+    if not isinstance(data, dict):
+        return
+    choices, error = data.get("choices"), data.get("error")
+    choice = as_object(choices[0]) if isinstance(choices, list) and choices else {}
+    if (error and not choices) or choice.get("finish_reason") == "error":
+        error = error or choice.get("error")
+        said = json.dumps({"error": error}).encode() if error else b""
+        raise refusal(_status_in(error), {}, said, place, inside=True)
 
 
 _KINDS = (("rate", 429), ("overload", 503), ("unavailable", 503), ("auth", 401), ("permission", 403), ("invalid", 400))

@@ -218,13 +218,15 @@ _STATUSES: Mapping[str, tuple[Fault, str, str, bool]] = {
 }  # fmt: skip
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, place: Place) -> BackendError:
-    """An answer that says no, by its status and its words."""
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, place: Place, *, inside: bool = False
+) -> BackendError:
+    """An answer that says no, by its status and its words; `inside`: it was said in an answer of status 200."""
     said = words_of(body)
     fault, message, hint, retryable = _STATUSES[_row(status, said, place)]
     words = {
         "url": place.url,
-        "status": status,
+        "status": "200, with an error in it" if inside else status,
         "model": f"'{place.model}'" if place.model else "the server",
         "said": _short(said, place.keys) or "it does not say why",
         "location": plain_url(hide(headers.get("location", ""), place.keys)) or "it does not say where",
@@ -270,7 +272,7 @@ def _missing(status: int, said: str) -> str:
 # ---- HTTP 200, and yet no answer -------------------------------------------------------------------------------------
 
 _CONTENTS: Mapping[str, tuple[Fault, str, str, bool]] = {
-    "empty": ("not_json", "{url} sent nothing: HTTP 200 and an empty body", "read its log", True),
+    "empty": ("not_json", "{url} sent nothing: an empty body", "read its log", True),
     "packed": ("not_json", "{url} sent compressed data, which was not asked for", "turn compression off there", False),
     "page": ("not_json", "{url} sent {said}, not JSON", f"is it a model server? {_V1}", False),
     "half": (
@@ -287,6 +289,12 @@ _CONTENTS: Mapping[str, tuple[Fault, str, str, bool]] = {
         "read its log, and check params and tools",
         True,
     ),
+    "message": (
+        "no_choice",
+        "{url} answered with a message that holds neither a text nor a call",
+        "read its log, and check params and tools",
+        True,
+    ),
     "stream": ("no_choice", "{url} ended its stream without a single choice", "read its log", True),
 }
 
@@ -294,7 +302,8 @@ _CONTENTS: Mapping[str, tuple[Fault, str, str, bool]] = {
 def wrong_content(row: str, place: Place, *, body: bytes = b"") -> BackendError:
     """An answer with HTTP 200 that holds no answer; `row` is one of the table."""
     fault, message, hint, retryable = _CONTENTS[row]
-    words = {"url": place.url, "said": _short(words_of(body), place.keys), "size": len(body)}
+    said = words_of(body) or body[:_MOST].decode("utf-8", "replace").strip()  # `null` has no words
+    words = {"url": place.url, "said": _short(said, place.keys), "size": len(body)}
     return BackendError(fault, message.format(**words), hint=hint, retryable=retryable, status=200)
 
 

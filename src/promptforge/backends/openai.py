@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptforge.backends.base import Answer, Request
-from promptforge.backends.chat import Stream, answer_of, has_choices
+from promptforge.backends.chat import Stream, answer_of, lacks
 from promptforge.backends.complaints import ReportedError
 from promptforge.backends.faults import Place, wrong_content
 from promptforge.backends.provider import Provider
@@ -54,9 +54,8 @@ class OpenAI(Provider):
     def _read(self, data: Any, place: Place, latency_s: float) -> Answer:
         if plain(data).get("error"):
             raise ReportedError(data)
-        found = has_choices(data)
-        if not found:
-            raise wrong_content("shape" if found is None else "choices", place, body=str(data).encode())
+        if lack := lacks(plain(data)):
+            raise wrong_content(lack, place, body=str(data).encode())
         return _with_writes(answer_of(data, latency_s), plain(data.get("usage")))
 
     def _hear(self, pieces: Any, give: Give, place: Place, started: float) -> Answer:

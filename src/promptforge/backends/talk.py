@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from promptforge.backends.base import Answer, BackendError, Request
-from promptforge.backends.chat import answer_of, as_object, body_of, has_choices
+from promptforge.backends.chat import answer_of, as_object, body_of, lacks
 from promptforge.backends.faults import Place, not_json, refusal, wrong_content
 from promptforge.backends.keys import plain_url, read_key
 from promptforge.backends.transport import Transport
@@ -78,9 +78,8 @@ class Talk:
             data = json.loads(content.decode("utf-8", "replace"))
         except (ValueError, RecursionError) as problem:
             raise not_json(headers, content, place) from problem
-        complete = has_choices(data)
-        if not complete:
-            raise wrong_content("shape" if complete is None else "choices", place, body=content)
+        if lack := lacks(data):
+            raise wrong_content(lack, place, body=content)
         tokens, weights = _weights(as_object(data["choices"][0]))
         return Said(answer=answer_of(data, 0.0), tokens=tokens, logprobs=weights)
 

@@ -1,5 +1,6 @@
 """What a run asked, and what its arms scored: the replies of one by case and agent."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ __all__ = [
 FULL = 1 - 1e-9
 """From here on a score is the full one, whatever a mean of floats makes of it."""
 _SAID = ("answered", "truncated")
+_BYTES = re.compile(r"\b\d[\d,]* bytes?\b")
 _T = TypeVar("_T")
 
 
@@ -115,10 +117,18 @@ class Reason(NamedTuple):
 
 
 def by_reason(unanswered: Iterable[tuple[str, str]]) -> list[Reason]:
-    """(request, why) -> the requests of each reason, the most frequent first."""
+    """(request, why) -> the requests of each reason, the most frequent first.
+
+    Reasons that differ in how many bytes had come are one, in the words of the first.
+    """
     groups: dict[str, list[str]] = {}
+    words: dict[str, str] = {}
     for request, why in unanswered:
-        groups.setdefault(why, []).append(request)
+        first = words.setdefault(_BYTES.sub("", why), why)
+        cause = why.removeprefix(NOT_SENT)
+        if cause != why:
+            first = f"{why.removesuffix(cause)}{words.setdefault(_BYTES.sub('', cause), cause)}"
+        groups.setdefault(first, []).append(request)
     reasons = {why: Reason(why, requests, []) for why, requests in groups.items()}
     for why in groups:
         cause = why.removeprefix(NOT_SENT)

@@ -31,7 +31,8 @@ __all__ = [
 NOT_SENT = "not sent: "
 """How the reason begins of what was not sent because of what befell another request."""
 State = Literal["answered", "failed", "timed_out", "truncated", "not_applicable"]
-"""`truncated` was asked again with twice the limit and is scored on what was said; `not_applicable`: clearance."""
+"""`truncated` was asked again with twice the limit, where it has one, and is scored on what was said;
+`not_applicable`: clearance."""
 
 Label = Literal[
     "",  # right

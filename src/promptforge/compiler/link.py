@@ -123,8 +123,8 @@ def _runtime(document: Document, runtime: Mapping[str, Any], found: list[Diagnos
 
 def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[Diagnostic]) -> Model:
     url = entry.get("base_url", "")
-    if url and not _host(url):
-        message, hint = f"'{url}' names no host", "write http://HOST:PORT/v1"
+    if url and (lack := _lack(url)):
+        message, hint = f"'{url}' names no {lack}", "write http://HOST:PORT/v1"
         place = document.span(("models", name, "base_url"))
         found.append(Diagnostic(code="PF203", span=place, message=message, hint=hint))
     public = bool(url) and _is_public(url)
@@ -153,6 +153,16 @@ def _model(name: str, entry: Mapping[str, Any], document: Document, found: list[
         context=entry.get("context"),
         settings=entry,
     )
+
+
+def _lack(url: str) -> str:
+    """What is wrong with a URL that nobody can ask: the host, or the port."""
+    if not _host(url):
+        return "host"
+    try:
+        return "" if urlsplit(url).port != 0 else "port from 1 to 65535"
+    except ValueError:
+        return "port from 1 to 65535"
 
 
 def _host(url: str) -> str:

@@ -1,13 +1,14 @@
 """What a benchmark sends: each arm's prompts with each case's question, barred where clearance says so."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from promptforge.backends.base import Request
 from promptforge.bench.cases import Case
 from promptforge.bench.plan import Job, identity_of, request_for
 from promptforge.bench.results import Arm, Held
 from promptforge.bench.shown import GivenAway
+from promptforge.estimate import estimate
 from promptforge.model import Model, Prompt
 from promptforge.workbench.clearance import Clearance
 from promptforge.workbench.variants import Compiled, prompt_of
@@ -69,7 +70,7 @@ class Planner:
                 model=model.name,
                 request=request,
                 identity=identity_of(request, self.identities[model.name], repeat),
-                prompt_tokens=prompt.tokens or one.entry.enriched.tokens,
+                prompt_tokens=prompt.tokens,
             )
 
     def _barred_prompt(self, arm: Arm, prompt: Prompt, model: Model) -> str:
@@ -110,7 +111,8 @@ class Planner:
         if key not in self._prompts:
             entry = self.compiled[arm.model][agent].entry
             assert entry is not None  # asked only for those that were compiled
-            self._prompts[key] = prompt_of(entry, arm.variant)
+            prompt = prompt_of(entry, arm.variant)
+            self._prompts[key] = prompt if prompt.tokens else replace(prompt, tokens=_share(prompt, entry.enriched))
         return self._prompts[key]
 
     def _lines(self, arm: Arm, agent: str) -> Mapping[str, Sequence[int]]:
@@ -151,3 +153,9 @@ class AskedOf:
     planner: Planner
     away: Mapping[str, GivenAway]
     """The cases that an example gives away."""
+
+
+def _share(part: Prompt, whole: Prompt) -> int:
+    """The tokens of a prompt that was cut out of another one: its share by estimate of those counted there."""
+    sizes = [sum(estimate(text) for text in (one.system, *(t for _, t in one.messages))) for one in (part, whole)]
+    return round(whole.tokens * sizes[0] / max(sizes[1], 1))

@@ -1,6 +1,7 @@
 """Runs and arms by the names that a person gives them."""
 
 import re
+from collections.abc import Iterable
 
 from promptforge.bench.record import read_run
 from promptforge.bench.results import Arm, Run
@@ -8,12 +9,31 @@ from promptforge.errors import InputError
 from promptforge.source import did_you_mean
 from promptforge.store import RunHead, Store
 
-__all__ = ["arm_of", "known_runs", "latest_bench", "read"]
+__all__ = ["arm_of", "known_runs", "latest_bench", "looks_like_a_run", "names_a_run", "read"]
+
+_DAY = re.compile(r"^(\d{4})-(\d\d)(?:-(\d\d))?")
+"""A day as a person writes it; an id begins with it, without dashes."""
+_BEGINNING = re.compile(r"\d{4}-?\d\d(-?\d\d(T[\d-]*)?)?")
 
 
 def known_runs(store: Store) -> tuple[str, ...]:
     """The ids of all runs, the latest first."""
     return tuple(head.id for head in store.runs())
+
+
+def names_a_run(name: str, runs: Iterable[str]) -> bool:
+    """Whether it is `latest` or how one of these ids begins: with or without the dashes of its day."""
+    begun = _DAY.sub(r"\1\2\3", name)
+    return name == "latest" or any(run.startswith((name, begun)) for run in runs)
+
+
+def looks_like_a_run(name: str) -> bool:
+    """Whether it begins as ids do: where no run does so, a run is meant all the same.
+
+    >>> looks_like_a_run("2026-11-23"), looks_like_a_run("20261123T0912"), looks_like_a_run("enriched")
+    (True, True, False)
+    """
+    return bool(_BEGINNING.fullmatch(name))
 
 
 def latest_bench(store: Store) -> str:

@@ -21,7 +21,7 @@ from promptforge.artifact import (
 from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.errors import UsageError
-from promptforge.files import CONFIG, content_digest, digest_of, wanted
+from promptforge.files import CONFIG, content_digest, digest_of, said_path, wanted
 from promptforge.lock import lock_text, read_artifact
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
@@ -184,7 +184,7 @@ def forge(
             if not only and not build.diagnostics:
                 keep(root, build, report, asked=output, today=today, prompts=files[path][0])
             refresh(root, build)
-            report = replace(report, written=tuple(os.path.relpath(p, root) for p in writing.get()))
+            report = replace(report, written=tuple(said_path(p, root, start=root) for p in writing.get()))
     if before:
         from promptforge.diff import compare
 

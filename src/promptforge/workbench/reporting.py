@@ -1,11 +1,11 @@
 """`report`: a run with its judgement as a page or a file."""
 
-import os
 from pathlib import Path
 
 from promptforge.bench.exports import to_json, to_junit, to_markdown
 from promptforge.bench.results import Run
 from promptforge.errors import WriteError
+from promptforge.files import said_path
 from promptforge.workbench.disk import replace_files
 from promptforge.workbench.judged import judged
 
@@ -41,4 +41,4 @@ def write_report(root: Path, run: Run, text: str, output: Path | None, *, privat
             f"{path.parent}: {(problem.strerror or str(problem)).lower()}", hint="name another place"
         ) from problem
     replace_files(root, {path: (text.encode("utf-8", "surrogatepass"), private)})
-    return os.path.relpath(path)
+    return said_path(path, root)

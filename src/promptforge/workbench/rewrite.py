@@ -17,7 +17,7 @@ from promptforge.artifact import (
 )
 from promptforge.compiler.render import Reading
 from promptforge.diff import Diff, compare
-from promptforge.files import digest_of
+from promptforge.files import digest_of, said_path
 from promptforge.lock import Place, agent_member, fact_member, lock_member, reader_row
 from promptforge.model import LEVELS, Fact, Reader, Table
 from promptforge.source import Span
@@ -72,7 +72,7 @@ def rewrite(edit: Edit, made: Made) -> Report:
             local_facts=_local_facts(edit, rows),
         )
         written = writing.get()
-    return replace(report, written=tuple(os.path.relpath(path, edit.root) for path in written))
+    return replace(report, written=tuple(said_path(path, edit.root, start=edit.root) for path in written))
 
 
 # --- the files ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from promptforge.bench.choice import (
 )
 from promptforge.bench.results import Effect
 from promptforge.bench.stats import ALPHA, benjamini_hochberg
-from promptforge.bench.verdicts import p_words, signed
+from promptforge.bench.verdicts import p_words, signed, spread
 
 __all__ = ["Best", "Duels", "Route", "best_of", "route"]
 
@@ -164,7 +164,7 @@ def _held(category: str, best: Option, other: Option, duels: Duels) -> str:
     effect = duels.effect(category, other.model, best.model)
     if isinstance(effect, str):
         return f"not comparable: {effect}"
-    interval = f", 95 % interval {signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect.differing else ""
+    interval = f", 95 % interval {spread(effect.low, effect.high)}" if effect.differing else ""
     p = (
         "too few differ"
         if effect.too_few

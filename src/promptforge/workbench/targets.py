@@ -55,7 +55,7 @@ def open_models(
     backends: dict[str, Backend] = {}
     for name, model in scope.models.items():
         backends[name] = opened.enter_context(closing(open_backend(model, root=root, environ=environ, sending=sending)))
-    said = {name: _said(backend, store) for name, backend in backends.items()}
+    said = {name: _said(backend, store, kept=sending) for name, backend in backends.items()}
     digests = {name: weights_digest(model, root=root, environ=environ) for name, model in scope.models.items()}
     weights = {name: digest for name, digest in digests.items() if digest}
     return Answering(
@@ -82,7 +82,7 @@ def _missing(scope: Scope) -> Iterator[tuple[str, str]]:
             yield f"the model '{name}'{asks} needs a package that is not installed", problem.hint
 
 
-def _said(backend: Backend, store: Store) -> str:
+def _said(backend: Backend, store: Store, *, kept: bool) -> str:
     """What the server says of itself, and when it cannot be reached what it last said."""
     probe = getattr(backend, "probe", None)
     target = str(sorted(backend.identity.items()))
@@ -90,7 +90,8 @@ def _said(backend: Backend, store: Store) -> str:
     if not said:
         return store.said(target)
     text = str(sorted(said.items()))
-    store.put_said(target, text, at=now_utc())
+    if kept:
+        store.put_said(target, text, at=now_utc())
     return text
 
 
