@@ -133,7 +133,7 @@ class _Arena:
         """One after another, and why it ended early, or nothing: after one that was cut short nobody else is asked."""
         bouts: list[Bout] = []
         for one in contenders:
-            self.entered("after" if one.name.startswith("candidate") else "before")
+            self.entered("after" if one.new else "before")
             self.say(f"{one.words}: starting its server")
             try:
                 bouts.append(self._hold(one))

@@ -1,5 +1,6 @@
 """check, build, diff, explain."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -258,7 +259,7 @@ def diff(ctx: click.Context, before: str | None, after: str | None, form: str, e
     from promptforge.console.terminal import painter, print_json, print_text
     from promptforge.workbench.impact import compare_sides, in_repository
 
-    impact = compare_sides(find_project(ctx), before, after, today=today())
+    impact = compare_sides(find_project(ctx), before, after, today=today(), environ=os.environ)
     sides = (impact.before, impact.after)
     if form == "json":
         print_json(diff_json(impact.diff, sides))

@@ -190,6 +190,7 @@ def trained(adapter: Adapter, number: int = 1) -> Contender:
         digest=adapter.digest,
         variant=adapter.variant,
         seed=adapter.seed,
+        new=True,
     )
 
 

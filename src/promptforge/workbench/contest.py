@@ -68,6 +68,8 @@ class Contender:
     variant: str = "enriched"
     seed: int | None = None
     """Of its training, where that is known."""
+    new: bool = False
+    """The candidate, in one of its trainings: not who was there before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

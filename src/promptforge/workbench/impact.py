@@ -1,7 +1,7 @@
 """`diff`: two sides, each a build, a folder or a git revision, compiled where needed and compared."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,7 +46,9 @@ class _Side:
     since: datetime.datetime | None = None
 
 
-def compare_sides(root: Path, before: str | None, after: str | None, *, today: datetime.date) -> Impact:
+def compare_sides(
+    root: Path, before: str | None, after: str | None, *, today: datetime.date, environ: Mapping[str, str]
+) -> Impact:
     """Compare `before` (default: the last build) with `after` (default: the files as they are now).
 
     Either may be a folder that holds a project, or a git revision. Raises InputError when one cannot be used. The
@@ -60,7 +62,7 @@ def compare_sides(root: Path, before: str | None, after: str | None, *, today: d
         cases=tuple(touched_cases(old.suites, now.suites, diff.facts)),
         breaks=(*diff.breaks, *new_errors(old.suites, now.suites)),
         datasets=tuple(stale_datasets(root, now.build)),
-        adapters=tuple(stale_adapters(root, now.build)),
+        adapters=tuple(stale_adapters(root, now.build, environ)),
     )
     return Impact(diff=diff, before=old.name, after=now.name, since=old.since)
 

@@ -4,7 +4,6 @@ An adapter says itself what its rows rested on. So it is known to be stale altho
 """
 
 import datetime
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +23,10 @@ __all__ = ["stale_adapter", "stale_adapters", "stale_words"]
 _NAMED = 3
 
 
-def stale_adapters(root: Path, build: Build, environ: Mapping[str, str] | None = None) -> Iterator[DatasetChange]:
+def stale_adapters(root: Path, build: Build, environ: Mapping[str, str]) -> Iterator[DatasetChange]:
     """The latest adapter of each recipe, and the champions, as far as they are stale."""
     for folder in dict.fromkeys((*_latest(root), *_champions(root))):
-        found = stale_adapter(root, folder, build, os.environ if environ is None else environ)
+        found = stale_adapter(root, folder, build, environ)
         if found.facts or found.prompts or found.weights or found.problem:
             yield found
 
