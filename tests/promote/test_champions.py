@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promote.lodge import adapter
-from promptforge import store as module
+from promptforge import storefile
 from promptforge.errors import BusyError, InputError, WriteError
 from promptforge.model import Model
 from promptforge.store import Store
@@ -332,7 +332,7 @@ def test_an_older_history_is_brought_up_to_date(tmp_path):
     """It keeps all that it has."""
     path = tmp_path / "h.db"
     old = sqlite3.connect(path)
-    for statement in module._SCHEMAS[0].strip().split(";"):
+    for statement in storefile._SCHEMAS[0].strip().split(";"):
         old.execute(statement)
     old.execute("INSERT INTO answers VALUES ('i', 'r', '2026', ?)", (b'{"n": 1}',))
     old.execute("PRAGMA user_version = 1")

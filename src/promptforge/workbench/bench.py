@@ -43,11 +43,8 @@ def bench(
     `meanwhile` is called while the first answers are waited for: for what the caller needs after the run.
     """
     started, progress = now(), progress or Progress()
-    run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
+    run_id = _begun(plan, store, started)
     replies = _Replies(plan)
-    # What is killed is in the list of runs, and can be read; its cases would only make the start slower.
-    blank = _run(plan, run_id, started, stopped=_KILLED)
-    store.put_run(head_of(blank, plan.case_count), plain_run(blank))
 
     def ready() -> None:
         replies.get_ready()
@@ -80,6 +77,14 @@ def bench(
         )
     store.put_run(head_of(run), replies.plain_run(run))
     return run
+
+
+def _begun(plan: Plan, store: Store, started: str) -> str:
+    """The id of a run that begins: should it be killed, it is in the list of runs, and can be read."""
+    run_id = f"{started[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(2)}"
+    blank = _run(plan, run_id, started, stopped=_KILLED)
+    store.put_run(head_of(blank, plan.case_count), plain_run(blank))  # its cases would only make the start slower
+    return run_id
 
 
 def _run(plan: Plan, run_id: str, started: str, *, stopped: str) -> Run:
