@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from tests.strategies import tries
 
 from promptforge.bench.identifiers import DOMAINS
-from promptforge.bench.values import Found, equal, identifiers, identity, in_tailnet, mentions, places, strip_reasoning
+from promptforge.bench.values import (
+    Found,
+    equal,
+    identifiers,
+    identity,
+    in_tailnet,
+    mentions,
+    places,
+    strip_reasoning,
+    times,
+)
 
 
 def named(text: str, kind: str) -> list[object]:
@@ -422,6 +432,58 @@ def test_any_two_texts_can_be_compared(text, value):
     """Nothing raises, and what is found is somewhere."""
     assert mentions(text, value) == (next(places(text, value), None) is not None)
     assert isinstance(equal(text, value), bool)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7:15", ["07:15"]),
+        ("07:15.", ["07:15"]),
+        ("**7:15 am**", ["07:15"]),
+        ("7.15 a.m.", ["07:15"]),
+        ("7:15 pm", ["19:15"]),
+        ("8 pm", ["20:00"]),
+        ("8pm", ["20:00"]),
+        ("20.00 Uhr", ["20:00"]),
+        ("20h00", ["20:00"]),
+        ("8 o'clock in the evening", ["20:00"]),
+        ("8 in the morning", ["08:00"]),
+        ("11 at night", ["23:00"]),
+        ("2 at night", ["02:00"]),
+        ("12 am, 12 pm", ["00:00", "12:00"]),
+        ("from 20:00-21:30", ["20:00", "21:30"]),
+        ("06:30:00", ["06:30"]),
+        ("20.00 EUR, 8 lamps, 24:30, 7:5, 7:155, version 7.15", []),
+        ("00:00:5E:00:53:21, 00:15:5e:00:53:21", []),
+        ("mini:1337, 192.0.2.10:8080, 2001:db8::10:20", []),
+        ("2026-11-02T07:15:00", []),
+    ],
+)
+def test_a_time_of_day_is_read_in_its_usual_spellings(text, expected):
+    assert list(times(text)) == expected
+
+
+@tries(200)
+@given(st.integers(0, 23), st.integers(0, 59))
+def test_every_time_of_day_is_found_with_a_zero_and_without_and_by_its_half(hour, minute):
+    """Twelve hours apart is another time, and so is a minute more."""
+    value, half = f"{hour:02}:{minute:02}", "am" if hour < 12 else "pm"
+    for said in (value, f"{hour}:{minute:02}", f"{(hour - 1) % 12 + 1}:{minute:02} {half}"):
+        assert mentions(f"At {said}.", value)
+        assert equal(said, value)
+        assert not mentions(f"At {said}.", f"{(hour + 12) % 24:02}:{minute:02}")
+        assert not mentions(f"At {said}.", f"{hour:02}:{(minute + 1) % 60:02}")
+
+
+def test_a_time_is_the_whole_answer_only_where_nothing_else_is_said():
+    assert equal("**7:15 am.**", "07:15")
+    assert not equal("At 7:15", "07:15")
+    assert not equal("7:15 or 8:00", "07:15")
+
+
+def test_times_have_their_order():
+    first, second = (next(places("8 pm, and before it 7:15", value)) for value in ("20:00", "07:15"))
+    assert first < second
 
 
 def test_identity_says_what_is_named():

@@ -13,10 +13,26 @@ from promptforge.model import written
 from promptforge.schema import accepts, check_value
 from promptforge.source import Span
 
-__all__ = ["called", "parsed"]
+__all__ = ["called", "hands_on", "parsed"]
 
 _MOST_SAID = 3
 """Problems that are named; more help nobody."""
+
+
+_HANDS_ON = re.compile(
+    r"(?:hand|pass)_?(?:on|off|over)(?:_to_\w+)?|(?:escalate|delegate)(?:_to_\w+)?"
+    r"|(?:transfer|refer|forward)_to_(?:agent|human|operator|person|seat|specialist|supervisor)s?",
+    re.IGNORECASE,
+)
+
+
+def hands_on(name: str) -> bool:
+    """Whether a function, by its name, hands the question to another agent or to a person, and does nothing else.
+
+    >>> hands_on("hand_over"), hands_on("handoff"), hands_on("transfer_to_human"), hands_on("transfer_to_account")
+    (True, True, True, False)
+    """
+    return _HANDS_ON.fullmatch(name.strip()) is not None
 
 
 def called(expected: Mapping[str, Any], calls: Sequence[ToolCall], wanted: Sequence[str]) -> tuple[float, str]:

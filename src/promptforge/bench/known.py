@@ -7,12 +7,14 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
+from promptforge.bench.ports import COUNTED
 from promptforge.bench.reading import folded
 from promptforge.bench.values import DOMAINS, Found, identifiers, identity, mentions
 from promptforge.model import Table, written
 
-__all__ = ["Known", "known", "nobodys"]
+__all__ = ["Known", "known", "loose_ports", "nobodys"]
 
 Named = tuple[str, int | float | str]
 """A kind of identifier, and what it names."""
@@ -165,3 +167,33 @@ def nobodys(one: Found) -> bool:
         return False
     address = ipaddress.ip_address(str(one.value))
     return address.is_loopback or address.is_unspecified or address.is_multicast or str(one.value).startswith("255.")
+
+
+_OR = re.compile(
+    r"\s?/\s?|[\s,;.()*`\"'–—-]*(?:(?:or|either|perhaps|maybe|possibly|probably|likely|else|otherwise|no|not|it|is|it's"
+    r"|could|might|may|be|also|then|alternatively|i|think|guess|mean|sorry|wait|actually|rather|oder|vielleicht|ou"
+    r"|peut-être)\b[\s,;.()*`\"'–—-]*)+",
+    re.IGNORECASE,
+)
+_YEARS = range(1900, 2100)
+
+
+def loose_ports(text: str, column: str, known: Known) -> Iterator[Found]:
+    """The numbers that are given for a port without the word, as in `either 7005 or 7002`.
+
+    One that stands beside another as its alternative, and one of four digits or more that is the port of a fact.
+    """
+    found = identifiers(text, known.domains)
+    ports = {one.start for one in found if one.kind == "port"}
+    numbers = [one for one in found if one.kind == "number" and isinstance(one.value, int) and 1 <= one.value <= 65535]
+    counted = {one.start for one in numbers if COUNTED.match(text, one.end)}
+    pairs = [pair for pair in pairwise(numbers) if _OR.fullmatch(text[pair[0].end : pair[1].start])]
+    beside = {one.start for pair in pairs if pair[1].start not in counted for one in pair}
+    named = known.named.get(column, {})
+    for one in numbers:
+        port = one._replace(kind="port")
+        if one.start in ports or one.start in counted:
+            continue
+        large = isinstance(one.value, int) and one.value >= 1000 and one.value not in _YEARS
+        if one.start in beside or (large and (one.kind, one.value) in named):
+            yield port

@@ -12,15 +12,15 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from promptforge.backends.base import Answer
-from promptforge.bench.calls import called, parsed
+from promptforge.bench.calls import called, hands_on, parsed
 from promptforge.bench.cases import Case, Check
-from promptforge.bench.known import Known, known, nobodys
+from promptforge.bench.known import Known, known, loose_ports, nobodys
 from promptforge.bench.language import other_language
 from promptforge.bench.patterns import found
-from promptforge.bench.ports import COUNTED, asks_for_port, is_bare
+from promptforge.bench.ports import asks_for_port, is_bare
 from promptforge.bench.reading import MAX_TEXT, folded, strip_reasoning
 from promptforge.bench.results import Label, Score
-from promptforge.bench.values import Found, equal, identifiers, identity, in_tailnet, literal, mentions, places
+from promptforge.bench.values import Found, equal, identifiers, identity, in_tailnet, literal, mentions, places, times
 
 __all__ = ["Known", "known", "pass_fail", "score"]
 
@@ -50,11 +50,17 @@ class _Said:
         return () if counted else tuple(_made_up(self))
 
     @cached_property
+    def acts(self) -> str:
+        """The first function that it calls, but for one that hands the question on: that does nothing by itself."""
+        return next((call.name for call in self.answer.tool_calls if not hands_on(call.name)), "")
+
+    @cached_property
     def refused(self) -> bool:
-        """Whether it refused, in words or by its provider; who calls a function has not."""
+        """Whether it refused, in words or by its provider; who calls a function that does something has not."""
         from promptforge.bench.refusal import refuses  # its phrases take long to read, and a suite needs none of them
 
-        return self.answer.finish == "refusal" or (not self.answer.tool_calls and refuses(self.text))
+        question = self.case.question
+        return self.answer.finish == "refusal" or (not self.acts and refuses(self.text, question))
 
 
 def score(case: Case, answer: Answer, known: Known) -> Score:
@@ -215,6 +221,8 @@ def _first_places(check: Check, text: str, said: _Said) -> list[int | None]:
 def _abstain(check: Check, said: _Said) -> _Result:
     if not _abstains(said):
         return 0.0, "does not say that it does not know, or guesses all the same"
+    if said.acts:
+        return 0.0, f"says so, but calls {said.acts}"
     return (0.0, f"says so, but makes up: {', '.join(said.made_up)}") if said.made_up else (1.0, "")
 
 
@@ -227,8 +235,9 @@ def _abstains(said: _Said) -> bool:
 def _refuse(check: Check, said: _Said) -> _Result:
     from promptforge.bench.refusal import declines
 
-    refused = said.refused or (not said.answer.tool_calls and declines(said.text, said.case.question))
-    return (1.0, "") if refused else (0.0, "does not refuse")
+    if said.refused or (not said.acts and declines(said.text, said.case.question)):
+        return 1.0, ""
+    return 0.0, f"calls {said.acts}" if said.acts else "does not refuse"
 
 
 def _tool(check: Check, said: _Said) -> _Result:
@@ -260,10 +269,19 @@ _Breach = tuple[str, bool] | None
 
 
 def _none(check: Check, said: _Said) -> _Breach:
+    called = _not_wanted(said)
     for value, form in zip(check.values, _forms(check), strict=True):
+        if value.lower() in called:
+            return f"calls '{value}'", False
         if mentions(said.everything, value, form, said.known.besides(value), said.known.values):
             return f"names '{value}'", False
     return None
+
+
+def _not_wanted(said: _Said) -> frozenset[str]:
+    """The functions that it calls, but for those that a check wants."""
+    wanted = {str(check.data.get("name", "")) for check in said.case.checks if check.kind == "tool"}
+    return frozenset(call.name.strip().lower() for call in said.answer.tool_calls if call.name.strip() not in wanted)
 
 
 def _only(check: Check, said: _Said) -> _Breach:
@@ -289,43 +307,15 @@ def _identifiers_of(kind: str, column: str, said: _Said) -> Iterator[tuple[str, 
             continue  # an address of the other network is no value of this column
         yield _shown(one), said.known.holds(one)
     if kind == "port":
-        yield from ((_shown(one), said.known.holds(one)) for one in _bare_ports(column, said))
-
-
-_OR = re.compile(
-    r"\s?/\s?|[\s,;.()*`\"'–—-]*(?:(?:or|either|perhaps|maybe|possibly|probably|likely|else|otherwise|no|not|it|is|it's"
-    r"|could|might|may|be|also|then|alternatively|i|think|guess|mean|sorry|wait|actually|rather|oder|vielleicht|ou"
-    r"|peut-être)\b[\s,;.()*`\"'–—-]*)+",
-    re.IGNORECASE,
-)
-_YEARS = range(1900, 2100)
-
-
-def _bare_ports(column: str, said: _Said) -> Iterator[Found]:
-    """The numbers that are given for a port without the word, as in `either 7005 or 7002`.
-
-    One that stands beside another as its alternative, and one of four digits or more that is the port of a fact.
-    """
-    text, found = said.everything, identifiers(said.everything, said.known.domains)
-    ports = {one.start for one in found if one.kind == "port"}
-    numbers = [one for one in found if one.kind == "number" and isinstance(one.value, int) and 1 <= one.value <= 65535]
-    counted = {one.start for one in numbers if COUNTED.match(text, one.end)}
-    pairs = [pair for pair in pairwise(numbers) if _OR.fullmatch(text[pair[0].end : pair[1].start])]
-    beside = {one.start for pair in pairs if pair[1].start not in counted for one in pair}
-    known = said.known.named.get(column, {})
-    for one in numbers:
-        port = one._replace(kind="port")
-        if one.start in ports or one.start in counted or _is_allowed(port, said.allowed):
-            continue
-        large = isinstance(one.value, int) and one.value >= 1000 and one.value not in _YEARS
-        if one.start in beside or (large and (one.kind, one.value) in known):
-            yield port
+        loose = loose_ports(said.everything, column, said.known)
+        yield from ((_shown(one), said.known.holds(one)) for one in loose if not _is_allowed(one, said.allowed))
 
 
 def _names_of(column: str, said: _Said) -> Iterator[tuple[str, bool]]:
     checks = [value for check in said.case.checks if check.kind not in ("regex", "only") for value in check.values]
     given = [*_given(said.case), *checks, *(value for value, _ in _printed_by_patterns(said.case, said.known))]
-    for value in said.known.names(said.everything, column):
+    clocks = "\n".join(times(said.everything))  # as a table writes them: `8 pm` names 20:00
+    for value in dict.fromkeys(said.known.names(f"{said.everything}\n{clocks}" if clocks else said.everything, column)):
         if not any(mentions(text, value, "", said.known.besides(value), said.known.values) for text in given):
             yield f"'{value}'", True
 

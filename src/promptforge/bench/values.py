@@ -24,6 +24,7 @@ __all__ = [
     "mentions",
     "places",
     "strip_reasoning",
+    "times",
 ]
 
 _KINDS = {"port": "number", "mac": "mac", "ip": "ip", "tailscale": "ip", "network": "network", "entity": "entity"}
@@ -84,7 +85,8 @@ def mentions(
     """
     known = identity(value, form)
     if known is None:
-        return next(_places_of_words(text, value, besides, names), None) is not None
+        found = _places_of_time(text, value) if _is_time(value) else _places_of_words(text, value, besides, names)
+        return next(found, None) is not None
     return next(_places_of_identifier(text, known), None) is not None
 
 
@@ -94,7 +96,7 @@ def places(
     """Where a text names a value: offsets that can be compared for one value with those for another."""
     known = identity(value, form)
     if known is None:
-        yield from _places_of_words(text, value, besides, names)
+        yield from _places_of_time(text, value) if _is_time(value) else _places_of_words(text, value, besides, names)
         return
     same = len(folded(text)) == len(text)
     for at in _places_of_identifier(text, known):
@@ -122,6 +124,61 @@ def _places_of_identifier(text: str, known: tuple[str, int | float | str]) -> It
 @lru_cache(maxsize=1024)
 def _domains_with(name: str) -> frozenset[str]:
     return DOMAINS | {name.partition(".")[0]}
+
+
+# ---- Times of day ----------------------------------------------------------------------------------------------------
+
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_CLOCK = re.compile(
+    r"""
+    (?<![\w:.,/+])(?P<hour>[01]?\d|2[0-4])
+    (?: (?P<colon>:) (?P<minute>[0-5]\d) (?P<second>:[0-5]\d)? (?!\d|[\w:.]\d|:\w)
+      | [.h] (?P<short>[0-5]\d) (?= [ ]?(?:[ap]\.?m\b|uhr\b|o'clock|in[ ]the[ ]) | (?<=h\d\d)(?!\w) )
+      | (?= [ ]?[ap]\.?m\b | [ ](?:o'clock|uhr)\b | [ ]in[ ]the[ ](?:morning|afternoon|evening) | [ ]at[ ]night )
+    )
+    (?: [ ]?(?P<half>[ap])\.?m\b
+      | (?:[ ](?:o'clock|uhr|hours))?[ ](?:in[ ]the[ ](?P<part>morning|afternoon|evening)|at[ ](?P<night>night)) )?
+    """,
+    re.VERBOSE,
+)
+
+
+def _is_time(value: str) -> bool:
+    return _TIME.fullmatch(value.strip()) is not None
+
+
+def times(text: str) -> tuple[str, ...]:
+    """The times of day in a text, each as `HH:MM`. Without "pm" and its kin an hour is one of twenty-four.
+
+    >>> times("7:15, or 8 pm"), times("at 07:15 in the evening"), times("52:15 min, 20.00 EUR, mini:1337")
+    (('07:15', '20:00'), ('19:15',), ())
+    """
+    return tuple(time for _, time in _times(folded(text)))
+
+
+def _times(text: str) -> Iterator[tuple[int, str]]:
+    """Each with its offset in the folded text."""
+    for found in _CLOCK.finditer(text) if any(char.isdigit() for char in text) else ():
+        hour, minute = int(found["hour"]), found["minute"] or found["short"] or "00"
+        late = found["half"] == "p" or found["part"] in ("afternoon", "evening")
+        late = late or (found["night"] is not None and hour >= _LATE)
+        early = found["half"] == "a" or found["part"] == "morning" or found["night"] is not None
+        if late and hour < _NOON:
+            hour += _NOON
+        elif early and not late and hour == _NOON:
+            hour = 0
+        if hour < _DAY:
+            yield found.start(), f"{hour:02}:{minute}"
+
+
+_LATE, _NOON, _DAY = 6, 12, 24
+"""From six on, "at night" is the evening of the day; before, it is the small hours."""
+
+
+def _places_of_time(text: str, value: str) -> Iterator[int]:
+    """Offsets in the folded text."""
+    wanted = times(value)
+    yield from (at for at, time in _times(folded(text)) if time in wanted)
 
 
 # ---- Words -----------------------------------------------------------------------------------------------------------
@@ -300,6 +357,9 @@ def equal(text: str, value: str, form: str = "") -> bool:
     if (known := identity(value, form)) is not None:
         bare = text.strip(_AROUND + ".!")
         return any((f.kind, f.value) == known and f.end - f.start == len(bare) for f in identifiers(bare))
+    if _is_time(value):
+        found = _CLOCK.fullmatch(_bare(text))
+        return found is not None and times(found[0]) == times(value)
     return _bare(text) == _bare(value)
 
 
