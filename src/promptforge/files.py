@@ -26,6 +26,7 @@ __all__ = [
     "read_file",
     "read_folder",
     "read_revision",
+    "said_path",
     "wanted",
 ]
 
@@ -67,6 +68,17 @@ class Tree:
 def digest_of(content: bytes | str) -> str:
     """The sha256 of bytes or text, as 64 hexadecimal digits."""
     return hashlib.sha256(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content).hexdigest()
+
+
+def said_path(path: Path, root: Path, *, start: Path | None = None) -> str:
+    """A path for a message: from the folder where we are, or `start`; as it is where it lies in no folder of ours.
+
+    Ours is the project, where we are in it, else the folder itself: nobody wants to count the dots of `../../../tmp`.
+    """
+    here = Path.cwd() if start is None else start
+    whole = Path(os.path.abspath(path))  # noqa: PTH100  # without following links: it is said as it was named
+    ours = root if here.is_relative_to(root) else here
+    return os.path.relpath(whole, here) if whole.is_relative_to(ours) else str(path)
 
 
 def wanted(path: str) -> bool:

@@ -6,7 +6,6 @@ for several processes at once.
 """
 
 import json
-import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,12 +16,11 @@ from typing import Any
 from promptforge.errors import InputError, WriteError
 from promptforge.storefaults import translated
 from promptforge.storefile import PATIENCE_S, VERSION, connect, number_of
-from promptforge.storerows import Crowning, NightRow, RowError, RunHead, StoredAnswer, packed, read, unpacked
+from promptforge.storerows import Crowning, NightRow, RowError, RunHead, StoredAnswer, begins_id, packed, read, unpacked
 
 __all__ = ["HISTORY", "Crowning", "NightRow", "RunHead", "Store", "StoredAnswer"]
 
 HISTORY = ".promptforge/history.db"
-_DAY = re.compile(r"^(\d{4})-(\d\d)(?:-(\d\d))?")
 _PUT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
 _LAST_LOOK = "max(coalesce(max(look), 0), count(*))"
 """Looks of two machines may have one number: all of them count."""
@@ -124,8 +122,7 @@ class Store:
         if (body := self._body_of(name)) is not None:  # whoever reads all runs must not list all of them for each
             return body
         ids = [head.id for head in self.runs()]
-        begun = _DAY.sub(r"\1\2\3", name)
-        found = ids[:1] if name == "latest" else [i for i in ids if i.startswith((name, begun))]
+        found = ids[:1] if name == "latest" else [i for i in ids if begins_id(name, i)]
         if not ids:
             raise InputError("there is no run yet", hint="make one: promptforge bench")
         if len(found) != 1:

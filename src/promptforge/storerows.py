@@ -1,15 +1,17 @@
 """What the history holds, as values: an answer, a run, a change of a champion, a night; and its bodies as bytes."""
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Crowning", "NightRow", "RowError", "RunHead", "StoredAnswer", "packed", "read", "unpacked"]
+__all__ = ["Crowning", "NightRow", "RowError", "RunHead", "StoredAnswer", "begins_id", "packed", "read", "unpacked"]
 
 _SMALL = 1000
 """Bytes; a smaller body is kept as it is: with many threads, handing it to zlib costs more than it saves."""
+_DAY = re.compile(r"^(\d{4})-(\d\d)(?:-(\d\d))?")
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -68,6 +70,15 @@ class NightRow:
     """Empty where it did not end."""
     outcome: str
     body: Mapping[str, Any]
+
+
+def begins_id(name: str, id_: str) -> bool:
+    """Whether a name is the beginning of a run's id, or of its day as people write it.
+
+    >>> [begins_id(name, "20261120T101010-ab12") for name in ("2026-11", "2026-11-20", "20261120T10", "2026-11-21")]
+    [True, True, True, False]
+    """
+    return id_.startswith((name, _DAY.sub(r"\1\2\3", name)))
 
 
 def packed(body: Mapping[str, Any]) -> bytes:

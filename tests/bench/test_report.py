@@ -182,6 +182,32 @@ def test_made_up_values_come_first(answered):
     assert next(iter(LABELS)) == next(iter(shown.labels)) == "made_up"
 
 
+def test_failures_are_counted_as_cases_and_as_answers():
+    """A number opens as many cases as it names: those that count, and have such an answer of this arm."""
+    run = make_run(faults=False, repeats=2)
+    made = page(*judged(run))
+    counting = {case.id for case in run.cases if case.counts}
+    several = False
+    for number, arm in enumerate((BASE, ENRICHED)):
+        answers = [
+            r for r in run.replies if r.arm == arm and r.case in counting and r.score and r.score.label == "wrong"
+        ]
+        of_cases = len({reply.case for reply in answers})
+        assert of_cases <= len(answers)
+        several |= of_cases < len(answers)
+        button = f'data-label="wrong" data-arm="{number}" data-kind="counts">{of_cases} cases</button>'
+        assert f"{button}<small>{len(answers)} answers</small>" in made
+    assert several
+
+
+def test_a_tier_is_told_from_a_category_of_its_name():
+    """Where each arm stands alone they are rows of one table."""
+    run = make_run(faults=False, arms=(ENRICHED,))
+    made = page(run, (), [arm_scores(run, ENRICHED)])
+    assert '<th scope="row">tier gold</th>' in made
+    assert '<th scope="row">gold</th>' not in made
+
+
 def test_what_is_apart_is_in_no_headline(answered):
     """Generated cases, cases given away and judged answers have a part of their own."""
     apart = answered[answered.index('id="apart"') :]

@@ -1,14 +1,21 @@
 """`compare` on files of scores, and how comparisons are printed."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
+import click
 import pytest
 
+from cli.laboratory import SUITE
+from promptforge.bench.gatepage import cells
 from promptforge.bench.levels import Mark, category_levels, overall_level
 from promptforge.bench.results import Arm, ArmScores, CaseScore, Comparison, Flip, Verdict
 from promptforge.bench.stats import Pair, categories, overall, tiers
-from promptforge.bench.verdicts import spread
+from promptforge.bench.verdicts import signed, spread
+from promptforge.bench.worth import Worth
+from promptforge.console import advise, explain
 from promptforge.console.compare import (
     arms_json,
     arms_text,
@@ -17,6 +24,8 @@ from promptforge.console.compare import (
     comparison_text,
 )
 from promptforge.console.terminal import Painter
+from promptforge.files import said_path
+from promptforge.workbench.bench import open_store
 
 PLAIN = Painter(colour=False)
 BASE = {"satellite": 0.8, "topology": 0.74, "home_automation": 0.7, "correlation": 0.65}
@@ -289,6 +298,136 @@ def test_categories_as_json_and_markdown(files, pf):
     assert "Note: base.json: read as scores of categories" in text
 
 
+def test_an_equal_share_of_the_cases_is_rounded(files, pf):
+    """Forty cases of three categories are about 13 each, in text and in Markdown; programs get the share."""
+    for name in ("base", "enriched"):
+        files.write(f"{name}.json", '{"a": 0.5, "b": 0.6, "c": 0.7}')
+    both = ("compare", "base.json", "enriched.json", "--cases")
+    assert "a        about 13   0.500" in pf(*both, "40").out
+    assert "| a | about 13 | 0.500 |" in pf(*both, "40", "--format", "markdown").out
+    assert "\na              13   0.500" not in pf(*both, "39").out
+    assert "\na           13   0.500" in pf(*both, "39").out
+    assert "\na        under 1   0.500" in pf(*both, "2").out
+    found = json.loads(pf(*both, "40", "--format", "json").out)
+    assert found["categories"]["a"]["cases"] == pytest.approx(40 / 3)
+
+
+def test_an_option_that_means_nothing_here_is_refused(files, pf):
+    """With what it is for, and exit code 2."""
+    files.write("a.json", '{"cases": {"x": 1, "y": 0}}')
+    files.write("b.json", '{"cases": {"x": 1, "y": 1}}')
+    tables, cases = ("base.json", "enriched.json"), ("a.json", "b.json")
+    both = "a.json and b.json hold scores of cases"
+    for sides, option, said in (
+        (tables, ("--run", "latest"), "--run is for runs: A and B are two files of scores"),
+        (tables, ("--model", "local"), "--model is for runs: A and B are two files of scores"),
+        (cases, ("--cases", "20"), f"--cases is for scores of categories: {both}, and their number is known"),
+        (
+            cases,
+            ("--discordance", "0.15"),
+            f"--discordance is for scores of categories: {both}, and which of them differ",
+        ),
+        (("base", "enriched"), ("--cases", "20"), "--cases is for two files of scores: there is no file 'base'"),
+        (("base", "enriched"), ("--discordance", "0.1"), "--discordance is for two files of scores: there is no file"),
+    ):
+        done = pf("compare", *sides, *option)
+        assert done.code == 2
+        assert said in done.err
+        assert f"hint: leave {option[0]} out" in done.err
+
+
+def test_a_discordance_that_cannot_be_is_raised_and_said(files, pf):
+    """Where the table itself shows that more cases differ; one that can be is taken as it is."""
+    both = ("compare", "base.json", "enriched.json", "--cases", "40", "--discordance")
+    raised = pf(*both, "0.01").out
+    assert (
+        "note: a discordance of 1 % cannot be: for these scores at least 6.1 % of the cases differ, and so many are taken"
+        in raised
+    )
+    assert "of which 6.1 % differ" in raised
+    assert "cannot be" not in pf(*both, "0.15").out
+    assert "cannot be" not in pf("compare", "base.json", "trained.json").out
+
+
+@pytest.fixture
+def two_days(house, pf):
+    """Runs of two days, by a reader, with ids of a day each."""
+    house.write(
+        "promptforge.yaml",
+        "name: hut\nbudget: 2000\nmodels:\n  cloud: {backend: reader, tier: cloud}\n  local: {backend: reader, tier: local}\n",
+    )
+    house.write("suites/lab.yaml", SUITE)
+    assert pf("bench").code == 0
+    with open_store(house.root) as store:
+        (head,) = store.runs()
+        body = store.run(head.id)
+        store.prune(before="9999")
+        for day in ("20261120T091405-0a01", "20261122T091405-0b02"):
+            store.put_run(replace(head, id=day), {**body, "id": day})
+    return house
+
+
+def test_runs_are_named_by_their_day(two_days, pf):
+    """With dashes and without, and with the hour; `latest` is one of them."""
+    first, second = "20261120T091405-0a01", "20261122T091405-0b02"
+    for before, after in (
+        (first, second),
+        ("2026-11-20", "2026-11-22"),
+        ("20261120", "2026-11-22T09"),
+        ("2026-11-20", "latest"),
+    ):
+        done = pf("compare", before, after)
+        assert "has no arm" not in done.err
+        assert done.out.startswith("enriched · "), done.err
+    done = pf("compare", "2026-11-20", "2026-11-23")
+    assert done.code == 2
+    assert "no run '2026-11-23'" in done.err
+    assert "no run '2026-11-18'" in pf("compare", "2026-11-18", "2026-11-19").err
+    assert "'enriched' is no run, while the other one is" in pf("compare", "2026-11-20", "enriched").err
+    said = pf("compare", "2026-11-20", "2026-11-22", "--run", "latest")
+    assert said.code == 2
+    assert "--run is for variants: 2026-11-20 and 2026-11-22 are runs themselves" in said.err
+    assert "has no arm '2026-11-20'" in pf("compare", "2026-11-20", "enriched", "--run", first).err
+
+
+@pytest.mark.parametrize("age", ["14d", "14"])
+def test_an_age_is_written_as_in_the_projects_file(two_days, pf, age):
+    """With its letter, or bare."""
+    assert "forgot" in pf("history", "prune", "--older-than", age).err
+
+
+@pytest.mark.parametrize("age", ["2w", "-1", "d", "1.5d"])
+def test_an_age_that_is_none(two_days, pf, age):
+    """What is meant is said."""
+    with pytest.raises(click.BadParameter) as caught:
+        pf("history", "prune", f"--older-than={age}")
+    assert caught.value.format_message().endswith(f"'{age}' is no number of days: write 14d, or 14.")
+
+
+def test_where_a_report_went_is_said_as_it_was_named(two_days, pf, tmp_path_factory):
+    """A path outside the project is no chain of dots; one in it is said from where we are."""
+    outside = tmp_path_factory.mktemp("elsewhere") / "deep" / "x.html"
+    assert f"wrote {outside}\n" in pf("report", "--output", str(outside)).err
+    assert "wrote build/reports/20261122T091405-0b02.html\n" in pf("report").err
+    logs = outside.parent / "logs"
+    assert str(logs) in pf("export", "inspect", "--output", str(logs)).out
+    prompts = outside.parent / "prompts.json"
+    assert str(prompts) in pf("build", "--output", str(prompts)).out
+
+
+def test_a_path_is_said_from_where_we_are_as_long_as_it_is_ours(tmp_path):
+    """In the project from any folder of it; from outside only what lies below."""
+    root = tmp_path / "house"
+    report = root / "build" / "x.html"
+    assert said_path(report, root, start=root) == "build/x.html"
+    assert said_path(report, root, start=root / "agents") == "../build/x.html"
+    assert said_path(report, root, start=tmp_path) == "house/build/x.html"
+    assert said_path(report, root, start=tmp_path / "other") == str(report)
+    assert said_path(tmp_path / "x.html", root, start=root) == str(tmp_path / "x.html")
+    assert said_path(Path("/no/such/x.html"), root) == "/no/such/x.html"
+    assert said_path(Path("../../../x.html"), root) == "../../../x.html"
+
+
 def test_a_category_of_one_file_only_is_listed(files, pf):
     """In text and in Markdown."""
     files.write("other.yaml", "topology: 1\nfun: 1\n")
@@ -365,6 +504,18 @@ def test_a_bound_that_is_not_zero_is_not_shown_as_zero():
     assert spread(0.0, 0.05) == "0.00 to +0.05"
     assert spread(1e-12, 0.05) == "0.00 to +0.05"
     assert spread(-0.25, 0.5) == "−0.25 to +0.50"
+
+
+def test_one_rule_writes_every_interval_of_differences():
+    """What bench shows as +0.004 to +0.060 is no +0.00 to +0.06 in explain, advice or a gate's page."""
+    effect = replace(overall(pairs()), low=0.0041, high=0.0604)
+    assert "+0.004 to +0.060" in cells("OVERALL", effect)
+    worth = Worth(section="ports", model="coder", run="r1", tokens=1.0, effect=effect)
+    assert explain._worth(worth) == f"{signed(effect.estimate)} (+0.004 to +0.060)"
+    assert "95 % interval +0.004 to +0.060" in advise._effect(effect)
+    package = Path(explain.__file__).parents[1]
+    ways = [path for path in package.rglob("*.py") if re.search(r"signed\([\w.]*\blow\b", path.read_text("utf-8"))]
+    assert sorted(path.name for path in ways) == ["figures.py", "verdicts.py"]
 
 
 def test_what_was_not_sent_stands_apart_from_its_reason():

@@ -95,6 +95,24 @@ def test_the_page_comes_up_without_a_complaint_and_loads_nothing(show, run, tmp_
     assert window.log() == []
 
 
+@pytest.mark.parametrize("width", [320, 375])
+def test_a_phone_shows_the_figures_beside_their_names(show, width):
+    """Tokens, money, time and the failures fit; what does not fades at the side where there is more of it."""
+    window = show(make_run(faults=False))
+    window.size(width, 800)
+    window.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wide = "return [...document.querySelectorAll(arguments[0])].map((box) => box.scrollWidth - box.clientWidth)"
+    assert window.run(wide, "#resources .scroll") == [0]
+    assert window.run(wide, "#labels .scroll") == [0, 0]
+    ends = "return [...document.querySelectorAll('#resources td')].map((cell) => cell.getBoundingClientRect().right)"
+    assert max(window.run(ends)) <= width
+    box = "document.querySelector('#categories .scroll')"
+    assert window.run(f"return {box}.classList.contains('on-right')") is True
+    window.run(f"{box}.scrollLeft = 5000")
+    window.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert window.run(f"return {box}.classList.contains('on-right')") is False
+
+
 def test_the_policy_stops_what_was_smuggled_in(show, window, tmp_path):
     """A script that somebody writes into the file does not run; and the browser's log would have told us."""
     show(make_run(cases=16))
@@ -189,11 +207,20 @@ def test_the_cases_can_be_filtered(show):
 
 
 def test_a_number_of_the_failures_opens_its_cases(show):
-    """The button sets label and arm."""
+    """The button sets label, arm and kind, and as many cases are there as it says."""
     run = make_run(faults=False)
     window = show(run)
+    for button in window.run(
+        "return [...document.querySelectorAll('#labels button')].map((b) => [b.dataset.label, b.dataset.arm, b.textContent])"
+    ):
+        press = (
+            "document.querySelector(`#labels button[data-label=${arguments[0]}][data-arm='${arguments[1]}']`).click()"
+        )
+        window.run(press, *button[:2])
+        assert left(window.run(COUNT)) == int(button[2].split()[0]), button
     window.run("document.querySelector('#labels button[data-label=made_up][data-arm=\"1\"]').click()")
-    made_up = {r.case for r in run.replies if r.arm == ENRICHED and r.score and r.score.label == "made_up"}
+    counting = {case.id for case in run.cases if case.counts}
+    made_up = {r.case for r in run.replies if r.arm == ENRICHED and r.score and r.score.label == "made_up"} & counting
     assert left(window.run(COUNT)) == len(made_up)
     assert window.run("return document.querySelector('#table [name=label]').value") == "made_up"
     assert window.run("return document.activeElement.name") == "text"

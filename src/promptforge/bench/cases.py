@@ -6,10 +6,13 @@ from typing import Any, Literal, NamedTuple
 
 from promptforge.source import Span
 
-__all__ = ["CHECKS", "TIERS", "VETOES", "Case", "Check", "Printed", "Suite", "Tier"]
+__all__ = ["CHECKS", "OWN_ROWS", "TIERS", "VETOES", "Case", "Check", "Printed", "Suite", "Tier"]
 
 Tier = Literal["gold", "extended", "heldout"]
 TIERS: tuple[Tier, ...] = ("gold", "extended", "heldout")
+
+OWN_ROWS = frozenset(["generated, apart", "found in the prompt", "no tier", "by tier"])
+"""What tables call rows besides those of categories, OVERALL and tiers; in small letters."""
 
 CHECKS = ("all", "any", "equals", "regex", "order", "abstain", "refuse", "tool", "json")
 """What adds to the score. `refuse: true` is a check, `refuse: false` a veto."""

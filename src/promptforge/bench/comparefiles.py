@@ -10,10 +10,12 @@ from promptforge.bench.results import Comparison, Verdict
 from promptforge.bench.scorefiles import Kind, ScoreFile, ScoreRow
 from promptforge.bench.stats import ALPHA, Pair, cases_needed, mcnemar, smallest_detectable
 from promptforge.bench.verdicts import NO_SCORE, about, p_words, signed, withheld_scores
-from promptforge.errors import InputError
+from promptforge.errors import InputError, UsageError
 
 __all__ = ["CategoryComparison", "CategoryRow", "compare_scores"]
 
+_DISCORDANCE = 0.15
+"""The share of cases that is taken to differ, where nobody says another."""
 _ONLY = "all"
 """The category of cases without one."""
 
@@ -68,19 +70,40 @@ class CategoryComparison:
 
 
 def compare_scores(
-    a: ScoreFile, b: ScoreFile, *, cases: int | None = None, discordance: float = 0.15
+    a: ScoreFile, b: ScoreFile, *, cases: int | None = None, discordance: float | None = None
 ) -> Comparison | CategoryComparison:
-    """`cases` is how many pass/fail cases category scores rest on, `discordance` the share that is taken to differ."""
+    """`cases` is how many pass/fail cases category scores rest on, `discordance` the share that is taken to differ.
+
+    Raises InputError, and UsageError where one of them is said of files that hold scores of cases.
+    """
     if cases is not None and cases < 1:
         raise InputError(f"{cases} cases cannot have scores", hint="a whole number above 0, as in --cases 40")
-    if not 0 < discordance <= 1:
+    if discordance is not None and not 0 < discordance <= 1:
         hint = "a share above 0 and up to 1, as in --discordance 0.15"
         raise InputError(f"a discordance of {discordance:g} cannot be", hint=hint)
     kind = _kind(a, b, cases)
     a, b = a.read_as(kind), b.read_as(kind)
     if a.kind == b.kind == "cases":
+        _of_categories_only(a, b, cases, discordance)
         return _compare_cases(a, b)
-    return _compare_categories(a, b, cases, discordance)
+    found = _compare_categories(a, b, cases, discordance or _DISCORDANCE)
+    used = _percent(found.discordance)
+    if discordance is None or used == _percent(discordance):
+        return found
+    raised = (
+        f"a discordance of {_percent(discordance)} cannot be: for these scores at least {used} of the cases differ, "
+        "and so many are taken"
+    )
+    return replace(found, notes=(*found.notes, raised))
+
+
+def _of_categories_only(a: ScoreFile, b: ScoreFile, cases: int | None, discordance: float | None) -> None:
+    """Refuse what can be said of scores of categories alone: those of cases are counted, and paired as they are."""
+    said = "--cases" if cases is not None else "--discordance" if discordance is not None else ""
+    if said:
+        counted = "their number is known" if cases is not None else "which of them differ is known"
+        message = f"{said} is for scores of categories: {a.file} and {b.file} hold scores of cases, and {counted}"
+        raise UsageError(message, hint=f"leave {said} out")
 
 
 def _kind(a: ScoreFile, b: ScoreFile, cases: int | None) -> Kind:
@@ -274,6 +297,15 @@ def _weighed(
     return replace(found, verdict=_verdict(found))
 
 
+def _percent(share: float) -> str:
+    """A share with as many digits as tell it from its like.
+
+    >>> _percent(0.15), _percent(0.06125), _percent(0.0004)
+    ('15 %', '6.1 %', '0.04 %')
+    """
+    return f"{round(share * 100, 0 if share >= 0.1 else 1 if share >= 0.01 else 2):g} %"
+
+
 def _bounds(rows: Sequence[CategoryRow], delta: float) -> tuple[float, float]:
     """The smallest and the largest p of exact McNemar over every pairing of pass/fail cases with these scores.
 
@@ -332,7 +364,7 @@ def _verdict(found: CategoryComparison) -> Verdict:
 
 def _needs(found: CategoryComparison) -> Iterator[str]:
     """What such a difference needs, and what so many cases can see."""
-    share = f"of which {found.discordance * 100:.0f} % differ"
+    share = f"of which {_percent(found.discordance)} differ"
     if found.needed is not None:
         yield f"{signed(found.delta, 2)} needs {about(found.needed)} pass/fail cases {share}"
     if found.cases is not None:

@@ -12,7 +12,7 @@ from typing import Literal
 from promptforge.bench.evidence import Condition, Evidence, Witness, answered, different
 from promptforge.bench.results import Effect
 from promptforge.bench.stats import ALPHA, DRAWS, Pair, cases_needed, fewest, flip_test, overall
-from promptforge.bench.verdicts import about, p_words, signed
+from promptforge.bench.verdicts import about, p_words, signed, spread
 
 __all__ = ["Bar", "GateVerdict", "alpha_of_look", "gate", "near"]
 
@@ -239,7 +239,7 @@ class _Judging:
         whole, other = _sure(self.whole), self.against.other
         harm = [one for one in conditions if one.guards == "harm" and not one.holds]
         open_ = [one for one in conditions if one.guards == "gain" and not one.holds]
-        numbers = f"{_moved(whole)} (95 % interval {signed(whole.low, 2)} to {signed(whole.high, 2)})"
+        numbers = f"{_moved(whole)} (95 % interval {spread(whole.low, whole.high)})"
         word: Literal["promote", "reject", "inconclusive"] = (
             "reject" if harm else "inconclusive" if open_ else "promote"
         )

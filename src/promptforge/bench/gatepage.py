@@ -9,7 +9,7 @@ from promptforge.bench.evidence import Condition, Evidence
 from promptforge.bench.gate import GateVerdict
 from promptforge.bench.report.markup import Markup, tag
 from promptforge.bench.results import Effect
-from promptforge.bench.verdicts import signed
+from promptforge.bench.verdicts import signed, spread
 
 __all__ = [
     "HEAD",
@@ -92,7 +92,7 @@ def _named(number: int, one: Training) -> str:
 
 def cells(name: str, effect: Effect) -> tuple[str, ...]:
     """A row of the table."""
-    interval = f"{signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect.differing else "nothing differs"
+    interval = spread(effect.low, effect.high) if effect.differing else "nothing differs"
     return (
         name,
         f"{effect.cases:,}",

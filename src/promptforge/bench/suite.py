@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from promptforge.bench.cases import Case, Check, Printed, Suite
+from promptforge.bench.cases import OWN_ROWS, TIERS, Case, Check, Printed, Suite
 from promptforge.bench.expectations import checks_of, unfilled
 from promptforge.bench.generation import generated_cases
 from promptforge.bench.texts import Conditions, Facts, Seen, Select, Texts, blanks, filled_in, many
@@ -57,6 +57,13 @@ def _extra(part: Path) -> bool:
     return len(part) == 1 and part[0] not in ("suite", "categories", "tools", "cases", "generate")
 
 
+def _taken(category: str) -> bool:
+    """Whether it reads as a row that tables have besides the categories."""
+    name = " ".join(category.replace("_", " ").casefold().split())
+    first, _, tier = name.partition(" ")
+    return name.partition(",")[0] == "overall" or name in OWN_ROWS or (first == "tier" and tier in (*TIERS, "none"))
+
+
 class _Reader:
     """Reads one suite."""
 
@@ -76,6 +83,7 @@ class _Reader:
     def suite(self) -> Suite:
         cases = [*self._written(), *self._generated()]
         categories = self.declared or tuple(dict.fromkeys(case.category for case in cases))
+        self._look_for_taken(categories)
         self._look_for_empty(categories)
         self._judge_tools()
         what = [
@@ -85,6 +93,24 @@ class _Reader:
         digest = digest_of(json.dumps([what, self.tools], default=str))
         name = self.data["suite"]
         return Suite(name=name, file=self.document.file, categories=categories, cases=tuple(cases), digest=digest)
+
+    def _look_for_taken(self, categories: Sequence[str]) -> None:
+        """Every table of categories has rows of its own, and nobody could tell a category of that name from them."""
+        for category in categories:
+            if not _taken(category):
+                continue
+            message = f"'{category}' cannot be a category: tables have a row of that name"
+            self.texts.say("PF203", self._place_of(category), message, "choose another name")
+
+    def _place_of(self, category: str) -> Path:
+        """Where a category is named first: in the list, else in a case."""
+        if category in self.declared:
+            return ("categories", self.declared.index(category))
+        for key in ("cases", "generate"):
+            for number, entry in enumerate(self.data.get(key, ())):
+                if isinstance(entry, dict) and entry.get("category") == category:
+                    return (key, number, "category")
+        return ("suite",)
 
     def _look_for_empty(self, categories: Sequence[str]) -> None:
         if not self.data.get("cases") and not self.data.get("generate"):

@@ -91,7 +91,7 @@ def promptfoo(
     if form == "json":
         print_json(show.promptfoo_json(made, output))
     else:
-        print_text(show.promptfoo_text(made, output, painter()))
+        print_text(show.promptfoo_text(made, output, root, painter()))
     return 0
 
 
@@ -120,7 +120,7 @@ def inspect(ctx: click.Context, run: str, output: Path, include_private: bool, f
     if form == "json":
         print_json(show.inspect_json(found, written))
     else:
-        print_text(show.inspect_text(found, written, output, painter(), private=include_private))
+        print_text(show.inspect_text(found, written, output, root, painter(), private=include_private))
     return 0
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from promptforge.cli.options import find_project, format_option
+from promptforge.cli.options import Days, find_project, format_option
 
 __all__ = ["history"]
 
@@ -63,7 +63,9 @@ def import_history(ctx: click.Context, file: Path) -> int:
 
 
 @history.command("prune")
-@click.option("--older-than", type=click.IntRange(0), required=True, metavar="DAYS", help="Forget what is older.")
+@click.option(
+    "--older-than", type=Days(0, 99_999), required=True, metavar="DAYS", help="Forget what is older: 14d, or 14."
+)
 @click.pass_context
 def prune_history(ctx: click.Context, older_than: int) -> int:
     """Forget old runs and answers, and give the room back."""

@@ -1,5 +1,6 @@
 """compare, report."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,13 @@ __all__ = ["compare", "report"]
 @click.command()
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@click.option("--run", "name", default="latest", metavar="RUN", help="Where A and B are variants: of this run.")
-@click.option("--model", default="", metavar="NAME", help="Where a run asked several models: of this one.")
+@click.option("--run", "name", metavar="RUN", show_default="latest", help="Where A and B are variants: of this run.")
+@click.option("--model", metavar="NAME", help="Where a run asked several models: of this one.")
 @click.option("--cases", type=click.IntRange(1), metavar="N", help="Of category scores: they rest on so many cases.")
 @click.option(
     "--discordance",
     type=FiniteRange(0, 1, min_open=True),
-    default=0.15,
-    show_default=True,
+    show_default="0.15",
     metavar="SHARE",
     help="Of two files of category scores: the share of cases that differ.",
 )
@@ -36,10 +36,10 @@ def compare(
     ctx: click.Context,
     before: str,
     after: str,
-    name: str,
-    model: str,
+    name: str | None,
+    model: str | None,
     cases: int | None,
-    discordance: float,
+    discordance: float | None,
     fail_on: str,
     form: str,
 ) -> int:
@@ -52,13 +52,16 @@ def compare(
     if any(files) and not all(files):
         odd = after if files[0] else before
         raise InputError(f"there is no file '{odd}', while the other one is a file", hint="name two files of scores")
-    if Path(before).is_file() and Path(after).is_file():
+    if all(files):
+        _refuse({"--run": name, "--model": model}, "for runs: A and B are two files of scores")
         return _compare_files(Path(before), Path(after), cases, discordance, form, fail_on)
+    none = f"for two files of scores: there is no file '{before}'"
+    _refuse({"--cases": cases, "--discordance": discordance}, none)
     from promptforge.bench.compare import compare as compare_arms
     from promptforge.workbench.bench import open_store
 
     with open_store(find_project(ctx)) as store:
-        (run_a, arm_a), (run_b, arm_b) = _sides(store, before, after, name, model)
+        (run_a, arm_a), (run_b, arm_b) = _sides(store, before, after, name, model or "")
     found = compare_arms(run_a, arm_a, run_b, arm_b)
     if not (found.overall or found.categories or found.generated or found.unanswered):
         raise _nothing_common(found)
@@ -66,7 +69,14 @@ def compare(
     return _exit_code(found.verdict.word, fail_on)
 
 
-def _compare_files(a: Path, b: Path, cases: int | None, discordance: float, form: str, fail_on: str) -> int:
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """Say of an option that it means nothing here. Raises UsageError."""
+    for option, value in options.items():
+        if value is not None:
+            raise UsageError(f"{option} is {why}", hint=f"leave {option} out")
+
+
+def _compare_files(a: Path, b: Path, cases: int | None, discordance: float | None, form: str, fail_on: str) -> int:
     from promptforge.bench.comparefiles import CategoryComparison, compare_scores
     from promptforge.bench.scorefiles import read_scores
     from promptforge.console import compare as show
@@ -110,20 +120,22 @@ def _exit_code(word: str, fail_on: str) -> int:
 Side = tuple["Run", "Arm"]
 
 
-def _sides(store: "Store", before: str, after: str, name: str, model: str) -> tuple[Side, Side]:
+def _sides(store: "Store", before: str, after: str, name: str | None, model: str) -> tuple[Side, Side]:
     """What A and B name: arms of one run, or one arm each of two runs."""
-    from promptforge.workbench.finding import arm_of, known_runs, read
+    from promptforge.workbench.finding import arm_of, known_runs, looks_like_a_run, names_a_run, read
 
-    runs = known_runs(store)
-    named = [any(run.startswith(side) for run in runs) or side == "latest" for side in (before, after)]
-    if all(named):
+    both, runs = (before, after), known_runs(store)
+    named = [names_a_run(side, runs) for side in both]
+    meant = [known or looks_like_a_run(side) for known, side in zip(named, both, strict=True)]
+    if all(meant) and (any(named) or name is None):
+        _refuse({"--run": name}, f"for variants: {before} and {after} are runs themselves")
         a, b = read(store, before), read(store, after)
         return (a, arm_of(a, "", model)), (b, arm_of(b, "", model))
-    if any(named):
+    if any(named) and name is None:  # else they are arms of that run: a git tag may be a day, too
         odd = after if named[0] else before
         raise InputError(f"'{odd}' is no run, while the other one is", hint="name two runs: promptforge history list")
-    run = read(store, name)
-    _say_which(store, name, run)
+    run = read(store, name or "latest")
+    _say_which(store, name or "latest", run)
     return (run, arm_of(run, before, model)), (run, arm_of(run, after, model))
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import click
 from promptforge.errors import NoProjectError
 from promptforge.files import CONFIG
 
-__all__ = ["A_WEEK_S", "FiniteRange", "find_project", "format_option", "today"]
+__all__ = ["A_WEEK_S", "Days", "FiniteRange", "find_project", "format_option", "today"]
 
 A_WEEK_S = 604_800.0
 """Nobody waits longer for an answer, and operating systems cannot count much longer."""
@@ -47,6 +48,16 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no number to count with.", param, ctx)
         return number
+
+
+class Days(click.IntRange):
+    """A number of days, bare or as promptforge.yaml writes it: `14d`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """How many. Raises click.BadParameter."""
+        if not (found := re.fullmatch(r"(\d+)d?", str(value).strip(), re.ASCII)):
+            self.fail(f"'{value}' is no number of days: write 14d, or 14.", param, ctx)
+        return int(super().convert(int(found[1]), param, ctx))
 
 
 def today() -> datetime.date:

@@ -15,6 +15,7 @@ import click
 from promptforge.cli.options import A_WEEK_S, FiniteRange, find_project, format_option, today
 from promptforge.cli.running import interrupts, shown
 from promptforge.errors import UsageError
+from promptforge.files import said_path
 
 if TYPE_CHECKING:
     from promptforge.bench.gatepage import VerdictPage
@@ -100,7 +101,7 @@ def promote(
         if (code := _look_ahead(who, store, form, dry_run=dry_run, yes=yes)) is not None:
             return code
         found = _run(who, wanted, store, patience, python=str(options["python"]))
-    return _show(found, form, fail_on)
+    return _show(found, root, form, fail_on)
 
 
 def _project(root: Path) -> "Revision | None":
@@ -195,7 +196,7 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def _show(found: "Promotion", form: str, fail_on: str) -> int:
+def _show(found: "Promotion", root: Path, form: str, fail_on: str) -> int:
     from promptforge.bench.gatepage import page_markdown
     from promptforge.console.promote import promotion_json, verdict_text
     from promptforge.console.terminal import painter, plural, print_json, print_text, status
@@ -211,7 +212,7 @@ def _show(found: "Promotion", form: str, fail_on: str) -> int:
         print_json(promotion_json(found))
     else:
         print_text(verdict_text(found.page, painter()) if form == "text" else page_markdown(found.page))
-    status(f"wrote {plural(len(found.written), 'file')}: {os.path.relpath(found.written[0])} and its kin")
+    status(f"wrote {plural(len(found.written), 'file')}: {said_path(found.written[0], root)} and its kin")
     return exit_code(found.page, fail_on)
 
 
@@ -306,6 +307,6 @@ def roll_back(ctx: click.Context, model: str, to: int | None, category: str, why
     root = find_project(ctx)
     with open_store(root) as store:
         now = rollback(store, root, model, at=now_utc(), why=why, category=category, to=to)
-    who = f"champion {now.number}, {os.path.relpath(now.folder)}" if now else "the untrained model: it has no champion"
+    who = f"champion {now.number}, {said_path(now.folder, root)}" if now else "the untrained model: it has no champion"
     status(f"{model} is back at {who}")
     return 0

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from promptforge.advise import Counsel, ModelAdvice, Proposal
 from promptforge.bench.advice import STRONG, WEAK
 from promptforge.bench.results import Effect, Level
-from promptforge.bench.verdicts import p_words, signed
+from promptforge.bench.verdicts import p_words, signed, spread
 from promptforge.console.terminal import Painter, plural
 
 __all__ = ["advice_json", "advice_text"]
@@ -51,7 +51,7 @@ def _level(level: Level | None) -> str:
 
 
 def _effect(effect: Effect) -> str:
-    interval = f", 95 % interval {signed(effect.low, 2)} to {signed(effect.high, 2)}" if effect.differing else ""
+    interval = f", 95 % interval {spread(effect.low, effect.high)}" if effect.differing else ""
     return f"{signed(effect.estimate)}{interval}, {p_words(effect.p)}, {plural(effect.cases, 'paired case')}"
 
 

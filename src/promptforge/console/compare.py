@@ -229,12 +229,18 @@ def categories_text(found: "CategoryComparison", paint: Painter) -> str:
 
 def _category_rows(found: "CategoryComparison") -> Iterator[tuple[str, ...]]:
     for row in found.rows:
-        cases = "" if row.cases is None else f"{row.cases:g}"
-        yield row.category, cases, f"{row.before:.3f}", f"{row.after:.3f}", signed(row.delta)
+        yield row.category, _cases(row.cases), f"{row.before:.3f}", f"{row.after:.3f}", signed(row.delta)
     if found.unanswered:
         return
     total = "" if found.cases is None else f"{found.cases:,}"
     yield "OVERALL", total, f"{found.overall_before:.3f}", f"{found.overall_after:.3f}", signed(found.delta)
+
+
+def _cases(number: float | None) -> str:
+    """How many cases a category rests on: an equal share of all of them need be no whole number."""
+    if number is None:
+        return ""
+    return f"{number:,.0f}" if number == int(number) else f"about {number:,.0f}" if number > 1 else "under 1"
 
 
 def categories_json(found: "CategoryComparison") -> dict[str, object]:
@@ -294,7 +300,7 @@ def arms_text(arms: Sequence[ArmScores], paint: Painter) -> str:
 def _cut_off(arms: Sequence[ArmScores]) -> Iterator[str]:
     if count := sum(arm.states.get("truncated", 0) for arm in arms):
         were = "was" if count == 1 else "were"
-        yield f"{plural(count, 'answer')} {were} cut off even at twice the limit: raise params.max_tokens"
+        yield f"{plural(count, 'answer')} {were} cut off, at twice the limit where one is set: raise params.max_tokens"
 
 
 def _beside(arms: Sequence[ArmScores]) -> str:

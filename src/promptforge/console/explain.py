@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from promptforge.bench.results import OWN
-from promptforge.bench.verdicts import signed
+from promptforge.bench.verdicts import signed, spread
 from promptforge.bench.worth import Worth
 from promptforge.console.terminal import Painter, columns, plural
 from promptforge.workbench.explain import ExplainedLine, Explanation
@@ -79,7 +79,7 @@ def _worth(one: Worth | None) -> str:
     effect = one.effect
     if effect is None or not effect.differing:
         return one.words
-    return f"{signed(effect.estimate)} ({signed(effect.low, 2)} to {signed(effect.high, 2)})"
+    return f"{signed(effect.estimate)} ({spread(effect.low, effect.high)})"
 
 
 def _prompt(explanation: Explanation, paint: Painter) -> str:

@@ -1,6 +1,5 @@
 """What an export wrote, and what it left out."""
 
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,14 +8,15 @@ from typing import Any
 from promptforge.bench.promptfoo import CONFIG_FILE, LeftOut
 from promptforge.bench.results import Run
 from promptforge.console.terminal import Painter, plural
+from promptforge.files import said_path
 from promptforge.workbench.exporting import GENERATED, Exported
 
 __all__ = ["inspect_json", "inspect_text", "promptfoo_json", "promptfoo_text"]
 
 
-def promptfoo_text(made: Exported, folder: Path, paint: Painter) -> str:
+def promptfoo_text(made: Exported, folder: Path, root: Path, paint: Painter) -> str:
     """What the folder holds, what is not in it by case, and how promptfoo is called."""
-    place = os.path.relpath(folder)
+    place = said_path(folder, root)
     cases = len({test.case.id for test in made.tests})
     prompts = len({prompt for test in made.tests for prompt in test.prompts})
     requests = sum(len(test.prompts) for test in made.tests)
@@ -77,9 +77,9 @@ def promptfoo_json(made: Exported, folder: Path) -> dict[str, Any]:
     }
 
 
-def inspect_text(run: Run, written: Sequence[Path], folder: Path, paint: Painter, *, private: bool) -> str:
+def inspect_text(run: Run, written: Sequence[Path], folder: Path, root: Path, paint: Painter, *, private: bool) -> str:
     """The logs, and how they are looked at."""
-    place = os.path.relpath(folder)
+    place = said_path(folder, root)
     hidden = bool(run.private_values) and not private
     barred = sum(reply.state == "not_applicable" for reply in run.replies)
     return "\n".join(

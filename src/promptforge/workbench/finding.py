@@ -8,11 +8,10 @@ from promptforge.bench.results import Arm, Run
 from promptforge.errors import InputError
 from promptforge.source import did_you_mean
 from promptforge.store import RunHead, Store
+from promptforge.storerows import begins_id
 
 __all__ = ["arm_of", "known_runs", "latest_bench", "looks_like_a_run", "names_a_run", "read"]
 
-_DAY = re.compile(r"^(\d{4})-(\d\d)(?:-(\d\d))?")
-"""A day as a person writes it; an id begins with it, without dashes."""
 _BEGINNING = re.compile(r"\d{4}-?\d\d(-?\d\d(T[\d-]*)?)?")
 
 
@@ -23,8 +22,7 @@ def known_runs(store: Store) -> tuple[str, ...]:
 
 def names_a_run(name: str, runs: Iterable[str]) -> bool:
     """Whether it is `latest` or how one of these ids begins: with or without the dashes of its day."""
-    begun = _DAY.sub(r"\1\2\3", name)
-    return name == "latest" or any(run.startswith((name, begun)) for run in runs)
+    return name == "latest" or any(begins_id(name, run) for run in runs)
 
 
 def looks_like_a_run(name: str) -> bool:

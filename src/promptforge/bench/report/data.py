@@ -64,6 +64,8 @@ class Findings:
     spent: Mapping[Arm, Spent]
     labels: Mapping[str, Mapping[Arm, int]]
     """Answers of the cases that count, by why they fell short."""
+    label_cases: Mapping[str, Mapping[Arm, int]]
+    """Of how many cases these are."""
     made_up: tuple[tuple[str, Mapping[Arm, int]], ...]
     """Values that stand in no fact, the most frequent first."""
     unanswered: tuple[Reply, ...]
@@ -104,6 +106,7 @@ def findings(
         worths=worths(run, comparisons),
         spent={arm: _spent([reply for reply in run.replies if reply.arm == arm]) for arm in run.arms},
         labels=_labels(counted),
+        label_cases=_label_cases(counted),
         made_up=_made_up(counted),
         unanswered=tuple(reply for reply in run.replies if reply.state in ("failed", "timed_out")),
         means=_means(run.replies),
@@ -183,6 +186,19 @@ def _labels(replies: Sequence[Reply]) -> Mapping[str, Mapping[Arm, int]]:
         if reply.score is not None and reply.score.label:
             found[reply.score.label][reply.arm] += 1
     return {label: counts for label, counts in found.items() if counts}
+
+
+def _label_cases(replies: Sequence[Reply]) -> Mapping[str, Mapping[Arm, int]]:
+    """Several agents, or repeats, may fall short of one case in the same way."""
+    known = {
+        (reply.score.label, reply.arm, reply.case): None
+        for reply in replies
+        if reply.score is not None and reply.score.label
+    }
+    found: dict[str, Counter[Arm]] = {}
+    for label, arm, _ in known:
+        found.setdefault(label, Counter())[arm] += 1
+    return found
 
 
 def _made_up(replies: Sequence[Reply]) -> tuple[tuple[str, Mapping[Arm, int]], ...]:

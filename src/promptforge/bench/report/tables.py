@@ -107,7 +107,7 @@ def _alone(found: Findings) -> Markup | None:
         return None
     lines = [("OVERALL", [s.overall for s in known.values()])]
     lines += [(name, [s.categories.get(name) for s in known.values()]) for name in found.run.categories]
-    lines += [(name, [s.tiers.get(name) for s in known.values()]) for name in TIERS]
+    lines += [(f"tier {name}", [s.tiers.get(name) for s in known.values()]) for name in TIERS]
     lines.append(("generated, apart", [s.generated for s in known.values()]))
     rows = [
         tag("tr", tag("th", name.replace("_", " "), scope="row"), (_level(level) for level in levels))
@@ -166,12 +166,16 @@ def labels(found: Findings) -> Markup:
         tag(
             "tr",
             tag("th", LABELS[label], scope="row"),
-            (_counted(counts.get(arm, 0), number, label) for number, arm in enumerate(arms)),
+            (
+                _counted(found.label_cases[label].get(arm, 0), counts.get(arm, 0), number, label)
+                for number, arm in enumerate(arms)
+            ),
         )
         for label, counts in found.labels.items()
     ]
     heads = ("Why", *(f"#{found.name(arm)}" for arm in arms))
-    body = table("Failures by label", heads, rows, class_="numbers") if rows else tag("p", "No answer fell short.")
+    none = tag("p", "No answer fell short.")
+    body = table("Failures by label", heads, rows, class_="numbers small") if rows else none
     made_up = [
         tag(
             "tr",
@@ -184,22 +188,26 @@ def labels(found: Findings) -> Markup:
     if made_up:
         more = f"and {len(found.made_up) - _SHOWN:,} more values" if len(found.made_up) > _SHOWN else None
         heads = ("Made-up value", *heads[1:])
-        text = tag("p", "In an answer, but in no fact and not in the question.", class_="lead")
-        invented = tag("div", tag("h3", "Made-up values"), text, table("Made-up values", heads, made_up), more)
-    lead = "Why answers fell short, in the cases that count."
+        text = tag("p", "Answers with a value that is in no fact and not in the question.", class_="lead")
+        values = table("Made-up values", heads, made_up, class_="numbers small")
+        invented = tag("div", tag("h3", "Made-up values"), text, values, more)
+    lead = "Why answers fell short, in the cases that count. One case may have several answers."
     room = tag(
         "div",
-        tag("div", tag("h3", "Labels"), tag("p", "A number opens its cases below.", class_="lead"), body),
+        tag("div", tag("h3", "Labels"), tag("p", "A number of cases opens them below.", class_="lead"), body),
         invented,
         class_="two" if len(arms) < 4 else None,
     )
     return section("labels", "Failures by label", room, lead=lead)
 
 
-def _counted(number: int, arm: int, label: str) -> Markup:
-    text = count(number)
-    show = tag("button", text, type="button", class_="filter", data_label=label, data_arm=arm) if number else text
-    return tag("td", show, class_="number")
+def _counted(cases: int, answers: int, arm: int, label: str) -> Markup:
+    """Cases, which is what opens, and how many answers there are of them."""
+    if not answers:
+        return tag("td", count(answers), class_="number")
+    text = plural(cases, "case")
+    show = tag("button", text, type="button", class_="filter", data_label=label, data_arm=arm, data_kind="counts")
+    return tag("td", show, tag("small", plural(answers, "answer")), class_="number counted")
 
 
 def resources(found: Findings) -> Markup:
@@ -207,12 +215,13 @@ def resources(found: Findings) -> Markup:
     columns = [found.spent[arm] for arm in found.run.arms]
 
     def pair(values: tuple[float | None, float | None]) -> str:
-        return f"{seconds(values[0])} · {seconds(values[1])}" if values[0] is not None else "–"
+        whole = (seconds(value).replace(" ", "\N{NO-BREAK SPACE}") for value in values)  # only between the two
+        return " · ".join(whole) if values[0] is not None else "–"
 
     lines: list[tuple[str, Iterable[str]]] = [
         ("Requests", (count(s.requests) for s in columns)),
         ("Answered", (count(s.states.get("answered", 0)) for s in columns)),
-        ("Truncated, after one more try", (count(s.states.get("truncated", 0)) for s in columns)),
+        ("Truncated, at twice the limit where one is set", (count(s.states.get("truncated", 0)) for s in columns)),
         ("Failed or timed out", (count(s.states.get("failed", 0) + s.states.get("timed_out", 0)) for s in columns)),
         ("Not applicable", (count(s.states.get("not_applicable", 0)) for s in columns)),
         ("Taken over from an earlier run", (count(s.inherited) for s in columns)),
@@ -240,7 +249,7 @@ def resources(found: Findings) -> Markup:
     if unpriced:
         lead += f" {plural(unpriced, 'answer has', 'answers have')} no price, and the sums leave them out."
     return section(
-        "resources", "Tokens, money, time", table("Tokens, money, time", heads, rows, class_="numbers"), lead=lead
+        "resources", "Tokens, money, time", table("Tokens, money, time", heads, rows, class_="numbers small"), lead=lead
     )
 
 

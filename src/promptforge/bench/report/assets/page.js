@@ -358,6 +358,15 @@
     }
   });
   for (const folded of document.querySelectorAll("details")) folded.addEventListener("toggle", drawAll);
+  // What is wider than its room fades at the side where there is more of it: a phone shows no scroll bar.
+  function fade(box) {
+    box.classList.toggle("on-right", box.scrollWidth - box.clientWidth - box.scrollLeft > 1);
+  }
+  const boxes = new ResizeObserver((entries) => entries.forEach((entry) => fade(entry.target)));
+  for (const box of document.querySelectorAll(".scroll")) {
+    boxes.observe(box);
+    box.addEventListener("scroll", () => fade(box), { passive: true });
+  }
   let width = 0;
   new ResizeObserver(() => {
     if (document.body.clientWidth !== width) { width = document.body.clientWidth; drawAll(); }
