@@ -1,5 +1,6 @@
 """A report hides every value of a private fact, single words too, in every form."""
 
+import html
 import json
 from contextlib import contextmanager
 
@@ -41,7 +42,7 @@ def told(system):
 
 
 @contextmanager
-def model():
+def model(told=told):
     """A model server that says what it was told."""
 
     def reply(asked, connection):
@@ -53,6 +54,19 @@ def model():
 
     with serving(reply) as server:
         yield server
+
+
+BILLS = (
+    "bills:\n  - {id: bram, payee: Bram Doe, amount_eur: 1450.00, sensitivity: private}\n"
+    "  - {id: power, payee: Twin Suns, amount_eur: 212.40, sensitivity: private}\n"
+    "things:\n  - {id: t1, mac: '00:00:5E:00:53:44', ip: 192.0.2.121, sensitivity: private}\n"
+)
+SPELLED = (
+    *("1450", "1 450", "1,450", "212.4", "fe80::200:5eff:fe00:5344", "00%3A00%3A5E%3A00%3A53%3A44", "192.000.002.121"),
+    *("::ffff:c000:279", "121.2.0.192.in-addr.arpa", "192 dot 0 dot 2 dot 121", "3221226105", "0xC0000279"),
+    *("00&#58;00&#58;5E&#58;00&#58;53&#58;44", "192 0 2 121", "0xC0.0x0.0x2.0x79", "192\\.0\\.2\\.121"),
+)
+"""As no file of the house writes them."""
 
 
 @pytest.fixture
@@ -88,3 +102,25 @@ def test_what_is_not_private_is_left_alone(asked):
         f"{MASK}'s; *{MASK}*, {MASK}; slot {MASK}, room {MASK}, shelf 12, 15 inches, teal, true, yes.",
         f"Perhaps {MASK}, says {MASK}.",
     }
+
+
+@pytest.mark.parametrize("form", ["html", "json", "markdown", "junit"])
+def test_what_is_barred_from_the_cloud_is_hidden_too(house, pf, form):
+    """In every spelling that the guard knows, escaped or not."""
+    text = (house / "knowledge/house.yaml").read_text(encoding="utf-8")
+    house.write("knowledge/house.yaml", text[: text.index("devices:")] + DEVICES + BILLS)
+    house.write("agents/yoda.yaml", "name: yoda\nmodel: local\npersona: You are Yoda.\nsections: [{table: devices}]\n")
+    house.write("suites/den.yaml", SUITE)
+    said = "; ".join(SPELLED)
+    with model(lambda system: f"Zebulon says {said}.") as server:
+        settings = f"{{backend: compatible, base_url: '{server.base_url}', model: m, tier: local, context: 8192}}"
+        house.write("promptforge.yaml", f"name: hut\nbudget: 1000\nmodels:\n  cloud: {settings}\n  local: {settings}\n")
+        assert pf("bench").code == 0
+    hidden = pf("report", "--format", form, "--output", "-").out
+    assert [one for one in SPELLED[1:] if one in hidden] == []
+    if form == "json":
+        answers = [reply["answer"]["text"] for reply in json.loads(hidden)["replies"]]
+        assert all(SPELLED[0] not in answer for answer in answers)
+        assert all(answer.startswith(f"{MASK} says {MASK}; {MASK}; ") for answer in answers)
+    shown = html.unescape(html.unescape(pf("report", "--format", form, "--output", "-", "--include-private").out))
+    assert form == "markdown" or SPELLED[2] in shown

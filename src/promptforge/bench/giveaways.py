@@ -8,7 +8,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from promptforge.bench.spellings import Look, Name, dates, decimal, joined, tokens
+from promptforge.bench.disguises import cased, small
+from promptforge.bench.spellings import Name, dates_in, decimal, joined, mentioned, tokens
 from promptforge.bench.values import DOMAINS, identity
 from promptforge.model import Fact, Table, written
 
@@ -22,6 +23,10 @@ _SHORT_TEXT = re.compile(r"[\w\s()+./:-]{8,40}")
 _PROPER = re.compile(r"[^\W\d_a-z][^\W\d_]{3,}(?:'[^\W\d_]{2,})?|[^\W\d_]'[^\W\d_]{3,}")
 _NAME_WORDS = 4
 """A value of more words is a sentence, not a name."""
+_HEX = re.compile("[0-9a-f]+")
+_POSSESSIVE = re.compile(r"(?<=\w)'s(?!\w)")
+_GLUED = 8
+"""So many letters and digits tell a name even where its words are parted otherwise."""
 _QUOTED, _QUOTED_STRICT = (5, 3), (4, 1)
 """A quotation of a longer text: so many words in a row, and how many of them have four letters or more."""
 
@@ -109,11 +114,13 @@ def names_of(value: Value, *, strict: bool) -> Sequence[Name]:
     if not _tells(value, strict=strict):
         return ()
     known = identity(value.text, value.form)
+    if known is not None and known[0] == "mac" and not _HEX.fullmatch(str(known[1])):
+        known = None  # twelve letters that stand where a MAC should
     if known is not None and known[0] in ("mac", "ip", "network", "entity"):
         return tuple(_of_identifier(*known))
-    day = next(dates(value.text.lower()), None)
+    day = next(dates_in(value.text.lower()), None)
     if day is not None and len(value.text) <= 18:
-        return (("date", day),)
+        return (day[0],)
     number = decimal(value.text)
     names = list(_of_number(number, strict) if number is not None else _of_words(value, strict))
     if number is not None and known is None:
@@ -141,7 +148,7 @@ def _of_identifier(kind: str, name: object) -> Iterator[Name]:
             yield "ip", int(address)
             if address.version == 4:
                 yield "number", Decimal(int(address))
-                yield "words", (f"0x{int(address):08x}",)
+                yield from (("words", (f"{sign}{int(address):08x}",)) for sign in ("0x", ""))
 
 
 def _of_number(number: Decimal, strict: bool) -> Iterator[Name]:
@@ -163,9 +170,10 @@ def _of_words(value: Value, strict: bool) -> Iterator[Name]:
         return
     umlauts = text.lower().translate({ord("ä"): "ae", ord("ö"): "oe", ord("ü"): "ue"})
     spelled = (words, tokens(text, apostrophes=True), tokens(umlauts))
-    yield from (("words", one) for one in spelled)
-    if 2 <= len(words) <= 4 and len("".join(words)) >= 8:
-        yield "words", ("".join(words),)  # a file or a host that is called so
+    yield from map(_several, spelled)
+    owned = _POSSESSIVE.sub("", small(cased(text)))
+    if len(whose := tokens(owned)) > 1:
+        yield _several(whose)  # a host is called pip-tablet
     run = joined(text)
     if _SHORT_TEXT.fullmatch(text) and len(run) >= 8 and sum(char.isdigit() for char in run) >= 6:
         yield "run", run
@@ -176,9 +184,15 @@ def _of_words(value: Value, strict: bool) -> Iterator[Name]:
     yield from (("words", part) for one in spelled[:2] for part in _quotations(one, strict))
 
 
+def _several(words: tuple[str, ...]) -> Name:
+    """Several words, wherever they are parted: `hayfever tablet`, `long-act-ing insulin`; a host that is called so."""
+    run = "".join(words)
+    return ("glued", run) if len(words) > 1 and len(run) >= _GLUED and not run.isdecimal() else ("words", words)
+
+
 def _inside(text: str) -> Iterator[Name]:
     """Addresses and long numbers that a text mentions."""
-    for kind, what in Look(text).names():
+    for kind, what in mentioned(text):
         telling = kind in ("ip", "mac") or (kind == "number" and isinstance(what, Decimal) and what >= 10_000)
         if telling or (kind == "entity" and str(what).partition(".")[0] in DOMAINS):
             yield kind, what

@@ -7,11 +7,12 @@ no reference explains: a persona or a question that quotes a private address by 
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 from promptforge.backends.base import Answer, Backend, BackendError, Request
+from promptforge.bench.disguises import BREAK
 from promptforge.bench.giveaways import names_of, values_of
-from promptforge.bench.spellings import BREAK, Look, Name
+from promptforge.bench.spellings import Name
+from promptforge.bench.wanted import Wanted
 from promptforge.model import LEVELS, Fact, Table
 
 __all__ = ["Guard", "Guarded", "texts_of"]
@@ -57,7 +58,7 @@ class Guard:
             self.values = {
                 value: self._secrets[names[0]] for value, names in written.items() if names[0] in self._secrets
             }
-        self._index()
+        self._wanted = Wanted(self._secrets)
         self._seen: dict[str, str] = {}
 
     def _learn(self, table: Table, fact: Fact, strict: bool, written: dict[str, Sequence[Name]]) -> None:
@@ -70,20 +71,9 @@ class Guard:
 
     def _forget(self, tables: Tables, allowed: int) -> None:
         """What stands in a fact that may be seen is no secret."""
-        self._index()
         known = (v.text for table, f in _facts(tables) if LEVELS[f.level] <= allowed for v in values_of(f, table))
-        for name in list(self._found(Look(f" {BREAK} ".join(known)))):
-            self._secrets.pop(name, None)
-            if name[0] == "words" and isinstance(name[1], tuple):
-                self._secrets.pop(("words", ("".join(name[1]),)), None)
-
-    def _index(self) -> None:
-        self._lengths: dict[str, set[int]] = {}
-        """Of runs of words, by their first word."""
-        self._runs = {len(str(what)) for kind, what in self._secrets if kind == "run"}
-        for kind, what in self._secrets:
-            if kind == "words" and isinstance(what, tuple):
-                self._lengths.setdefault(what[0], set()).add(len(what))
+        for name in set(Wanted(self._secrets).found(f" {BREAK} ".join(known))):
+            del self._secrets[name]
 
     def find(self, texts: Iterable[str]) -> str:
         """The id of a fact above the clearance whose value one of the texts holds, or nothing."""
@@ -91,15 +81,11 @@ class Guard:
             return ""
         for text in texts:
             if text not in self._seen:
-                found = next(self._found(Look(text)), None)
+                found = next(self._wanted.found(text), None)
                 self._seen[text] = self._secrets[found] if found else ""
             if fact := self._seen[text]:
                 return fact
         return ""
-
-    def _found(self, look: Look) -> Iterator[Name]:
-        named = (look.names(), look.words(self._lengths), look.runs(self._runs))
-        yield from (name for name in chain(*named) if name in self._secrets)
 
 
 def _facts(tables: Tables) -> Iterator[tuple[Table, Fact]]:

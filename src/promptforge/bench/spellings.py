@@ -6,27 +6,33 @@ found with any signs between its digits, an address also backwards or with dots 
 apostrophes, in an escaped text or in a URL.
 """
 
-import html
 import ipaddress
 import re
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from decimal import Decimal
-from urllib.parse import unquote
 
-from promptforge.bench.reading import plain
+from promptforge.bench.disguises import BREAK, cased, readings, small, words_of
 
-__all__ = ["BREAK", "Look", "Name", "dates", "decimal", "joined", "numbers", "tokens"]
+__all__ = [
+    "Found",
+    "Name",
+    "addresses",
+    "dates_in",
+    "decimal",
+    "entities",
+    "joined",
+    "macs",
+    "mentioned",
+    "numbers_in",
+    "tokens",
+]
 
 Name = tuple[str, object]
-"""A kind of spelling (ip, mac, eui64, run, words, raw, exact, entity, number, decimal, amount, date), and what."""
-BREAK = "\ue000"
-"""Stands between two values, so that nothing is found across them. No text holds it."""
+"""A kind of spelling and what: ip, mac, eui64, run, words, glued, raw, exact, entity, number, decimal, amount, date."""
+Found = tuple[Name, int, int]
+"""A name, where it starts in what was read, and where it ends."""
 
-_TOKEN = re.compile(rf"[^\W_]+|{BREAK}")
 _APOSTROPHE = re.compile(r"(?<=\w)['`](?=\w)")
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _OUTSIDE = re.compile(rf"[^0-9a-z{BREAK}]+")
 
 
@@ -36,20 +42,7 @@ def tokens(text: str, *, apostrophes: bool = False) -> tuple[str, ...]:
     >>> tokens("**Zoë's** tablet_2"), tokens("Zoë's tablet", apostrophes=True)
     (('zoes', 'tablet', '2'), ('zoe', 's', 'tablet'))
     """
-    return _tokens(_bare(text), apostrophes)
-
-
-def _tokens(bare: str, apostrophes: bool) -> tuple[str, ...]:
-    return tuple(_TOKEN.findall(_APOSTROPHE.sub(" " if apostrophes else "", bare)))
-
-
-def _bare(text: str) -> str:
-    """Usual characters, without case and accents."""
-    usual = plain(text)
-    if usual.isascii():
-        return usual.lower()
-    parts = unicodedata.normalize("NFKD", usual.casefold())
-    return "".join(char for char in parts if not unicodedata.combining(char))
+    return tuple(words_of(_APOSTROPHE.sub(" " if apostrophes else "", small(cased(text)))))
 
 
 def joined(text: str) -> str:
@@ -58,106 +51,90 @@ def joined(text: str) -> str:
     >>> joined("00-00:5E.00 53 21")
     '00005e005321'
     """
-    return _OUTSIDE.sub("", _bare(text))
+    return _OUTSIDE.sub("", small(cased(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One form that a text may be read in."""
-
-    usual: str
-    bare: str
-    joined: str
-    streams: tuple[tuple[str, ...], ...]
-    """Its words; a second time with apostrophes between words, where it has any."""
-
-
-class Look:
-    """A text as it is looked at: also unescaped, where it is escaped for a web page, a URL or JSON."""
-
-    def __init__(self, text: str) -> None:
-        self._readings = [_reading(one) for one in dict.fromkeys(_readings(text))]
-
-    def names(self) -> Iterator[Name]:
-        """Addresses, entities, numbers, dates and single words as they are written."""
-        for one in self._readings:
-            yield from _addresses(one.bare)
-            yield from (("mac", mac) for mac in _macs(one.bare))
-            yield from (("entity", found[1]) for found in _DOTTED.finditer(one.bare))
-            yield from numbers(one.usual)
-            yield from (("date", date) for date in dates(one.bare))
-            yield from (("raw", word) for word in set(_RAW.findall(one.bare)))
-            yield from (("exact", word) for word in set(_TOKEN.findall(one.usual)))
-
-    def words(self, lengths: Mapping[str, Collection[int]]) -> Iterator[Name]:
-        """Every run of words in it that may be one of those looked for: by their first word, how long they are."""
-        for one in self._readings:
-            for stream in one.streams:
-                for at, word in enumerate(stream):
-                    for length in lengths.get(word, ()):
-                        yield "words", stream[at : at + length]
-
-    def runs(self, lengths: Collection[int]) -> Iterator[Name]:
-        """Every so many letters and digits that stand in it one after another, whatever is between them."""
-        for one in self._readings:
-            for length in lengths:
-                for at in range(len(one.joined) - length + 1):
-                    yield "run", one.joined[at : at + length]
-
-
-def _readings(text: str) -> Iterator[str]:
-    yield text
-    if "&" in text and ";" in text:
-        yield html.unescape(text)
-    if re.search(r"%[0-9a-fA-F]{2}", text):
-        yield unquote(text.replace("+", " "))
-    if "\\u" in text:
-        yield _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-def _reading(text: str) -> _Reading:
-    usual, bare = plain(text), _bare(text)
-    streams = [_tokens(bare, apostrophes=False)]
-    if _APOSTROPHE.search(bare):
-        streams.append(_tokens(bare, apostrophes=True))
-    return _Reading(usual=usual, bare=bare, joined=_OUTSIDE.sub("", bare), streams=tuple(streams))
+def mentioned(text: str) -> Iterator[Name]:
+    """Addresses, entities and numbers as they are written in any reading of a text."""
+    for one in readings(text):
+        for found in (addresses, macs, entities, numbers_in):
+            yield from (name for name, _, _ in found(one.bare))
 
 
 # ---- Addresses -------------------------------------------------------------------------------------------------------
 
-_DOT = r"(?:[._-]|\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?|\sdot\s)"
-_QUAD = re.compile(rf"(?<!\d)(?=(\d{{1,3}}){_DOT}(\d{{1,3}}){_DOT}(\d{{1,3}}){_DOT}(\d{{1,3}})(?!\d)(\.in-addr)?)")
+_DOT = r"(?:\s{0,2}(?:[._·•,-]|\\+\.?|[\[({<]\s?(?:\.|dot)\s?[\])}>]|dot)\s{0,2}|\s{1,2})"
+_OCTET = r"(0x[0-9a-f]{1,2}|\d{1,4})"
+_QUAD = re.compile(rf"(?<!\d)(?={_DOT.join([_OCTET] * 4)}(?!\d)(\.in-addr)?)")
 _IPV6 = re.compile(r"(?<![0-9a-f:])(?=[0-9a-f]{0,4}:)[0-9a-f:]{2,39}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?")
 _DOTTED = re.compile(r"(?<!\w)(?=(\w+\.\w+))")
-_RAW = re.compile(r"\w+")
 _OCTETS = re.compile(r"(?<![0-9a-f])(?=([0-9a-f]{1,2}(?:[:. _-][0-9a-f]{1,2}){5})(?![0-9a-f]))")
 
 
-def _addresses(bare: str) -> Iterator[Name]:
+def addresses(bare: str) -> Iterator[Found]:
+    """IPv4 as four numbers, decimal, hexadecimal or octal, and backwards for a name server; IPv6; what EUI-64 holds.
+
+    >>> [f"{name[1]:x}" for name, _, _ in addresses("at 192 dot 0 dot 2 dot 121, or 0xc0.0x0.0x2.0x79")][:1]
+    ['c0000279']
+    """
     for found in _QUAD.finditer(bare):
-        octets = [int(found[n]) for n in range(1, 5)]
-        if max(octets) < 256:
-            yield "ip", int.from_bytes(bytes(octets[::-1] if found[5] else octets), "big")
+        parts = found.group(1, 2, 3, 4)
+        if max(map(len, parts)) < 3 and _loose(bare, found):
+            continue
+        for octets in _octets(parts):
+            yield ("ip", int.from_bytes(octets[::-1] if found[5] else octets, "big")), found.start(1), found.end(4)
     if ":" in bare:
         for found in _IPV6.finditer(bare):
-            yield from _version6(found[0])
+            if "::" not in found[0] and found[0].count(":") < 6:
+                continue
+            yield from _version6(found[0], found.start())
 
 
-def _version6(written: str) -> Iterator[Name]:
+def _loose(bare: str, found: re.Match[str]) -> bool:
+    """Whether only blanks or commas part two of four numbers: `1, 2, 3, 4` is no address."""
+    return any(not bare[found.end(n) : found.start(n + 1)].strip(", \t\n\r") for n in (1, 2, 3))
+
+
+def _octets(parts: tuple[str, ...]) -> Iterator[bytes]:
+    """As people read them, `192.000.002.121`; and as programs do, `0300.0.02.0171`."""
+    if not any("x" in part for part in parts):
+        people = [int(part) for part in parts]
+        if max(people) < 256:
+            yield bytes(people)
+        if not any(part[0] == "0" < part[1:] for part in parts):
+            return
+    try:
+        programs = [int(part, 16 if "x" in part else 8 if part[0] == "0" else 10) for part in parts]
+    except ValueError:
+        return
+    if max(programs) < 256:
+        yield bytes(programs)
+
+
+def _version6(written: str, start: int) -> Iterator[Found]:
     """An address; what stands behind its last colon may be a port. Its second half may be made from a MAC."""
     for text in (written, written.rstrip(":"), written.rpartition(":")[0]):
         try:
             address = ipaddress.IPv6Address(text)
         except ValueError:
             continue
-        yield "ip", int(address.ipv4_mapped or address)
-        yield "eui64", int(address) & (2**64 - 1)
+        end = start + len(text)
+        yield ("ip", int(address)), start, end
+        if address.ipv4_mapped:
+            yield ("ip", int(address.ipv4_mapped)), start, end
+        yield ("eui64", int(address) & (2**64 - 1)), start, end
 
 
-def _macs(bare: str) -> Iterator[str]:
+def macs(bare: str) -> Iterator[Found]:
     """Those with single digits, `0:0:5e:0:53:21`; the others are found by their digits alone."""
     for found in _OCTETS.finditer(bare):
-        yield "".join(part.zfill(2) for part in re.split("[:. _-]", found[1]))
+        yield ("mac", "".join(part.zfill(2) for part in re.split("[:. _-]", found[1]))), *found.span(1)
+
+
+def entities(bare: str) -> Iterator[Found]:
+    """Two words with a dot between them."""
+    if "." in bare:
+        yield from ((("entity", found[1]), *found.span(1)) for found in _DOTTED.finditer(bare))
 
 
 # ---- Numbers and dates -----------------------------------------------------------------------------------------------
@@ -171,17 +148,18 @@ _NUMBER = re.compile(
 )
 
 
-def numbers(text: str) -> Iterator[Name]:
+def numbers_in(text: str) -> Iterator[Found]:
     """`number` or `decimal` for every number as it may be meant; `amount`, too, where a currency stands beside it.
 
-    >>> list(numbers("1.234,50 EUR"))
-    [('decimal', Decimal('1234.50')), ('amount', Decimal('1234.50'))]
+    >>> list(numbers_in("1.234,50 EUR"))
+    [(('decimal', Decimal('1234.50')), 0, 8), (('amount', Decimal('1234.50')), 0, 8)]
     """
     for found in _NUMBER.finditer(text):
+        start, end = found.span("number")
         for value in _meanings(found["number"]):
-            yield ("number" if value.as_tuple().exponent == 0 else "decimal"), value
+            yield ("number" if value.as_tuple().exponent == 0 else "decimal", value), start, end
             if found["before"] or found["after"]:
-                yield "amount", value
+                yield ("amount", value), start, end
 
 
 def _meanings(written: str) -> Iterator[Decimal]:
@@ -221,18 +199,18 @@ _DAY_MONTH = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|\.)?\s(?:of\s)?{_MON
 _MONTH_DAY = re.compile(rf"(?<![a-z]){_MONTH}\s(\d{{1,2}})(?:st|nd|rd|th)?,?\s(\d{{4}})(?!\d)")
 
 
-def dates(bare: str) -> Iterator[tuple[int, int, int]]:
+def dates_in(bare: str) -> Iterator[Found]:
     """Every date as (year, month, day); of 1/5/2019 both that it may be.
 
-    >>> list(dates("born on may 1, 2019"))
-    [(2019, 5, 1)]
+    >>> list(dates_in("born on may 1, 2019"))
+    [(('date', (2019, 5, 1)), 8, 19)]
     """
     for found in _YEAR_FIRST.finditer(bare):
-        yield int(found[1]), int(found[2]), int(found[3])
+        yield ("date", (int(found[1]), int(found[2]), int(found[3]))), *found.span()
     for found in _YEAR_LAST.finditer(bare):
-        yield int(found[4]), int(found[3]), int(found[1])
-        yield int(found[4]), int(found[1]), int(found[3])
+        yield ("date", (int(found[4]), int(found[3]), int(found[1]))), *found.span()
+        yield ("date", (int(found[4]), int(found[1]), int(found[3]))), *found.span()
     for found in _DAY_MONTH.finditer(bare):
-        yield int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1])
+        yield ("date", (int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1]))), *found.span()
     for found in _MONTH_DAY.finditer(bare):
-        yield int(found[3]), _MONTHS.index(found[1]) + 1, int(found[2])
+        yield ("date", (int(found[3]), _MONTHS.index(found[1]) + 1, int(found[2]))), *found.span()

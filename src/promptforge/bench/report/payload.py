@@ -122,7 +122,7 @@ def _case(
         case.category,
         case.tier,
         [agents[agent] for agent in case.agents],
-        say(cut(case.question, _QUESTION_LIMIT)[0]),
+        cut(say(case.question), _QUESTION_LIMIT)[0],
         [say(text) for text in case.expected],
         "generated" if case.generated else "given away" if not case.counts else "counts",
         why,
@@ -140,7 +140,7 @@ def held_lines(
     lines = []
     for held in dict.fromkeys(case.held):
         if explain is not None and held not in said:
-            said[held] = legible(found.say(cut(explain(held), _QUESTION_LIMIT)[0]))
+            said[held] = legible(cut(found.say(explain(held)), _QUESTION_LIMIT)[0])
         at = f"line {held.line}" if held.line else "a message"
         prompt = legible(found.say(f"{held.agent} · {held.variant} · {at}"))
         source = legible(found.say(f"{held.file}:{held.file_line}"))
@@ -165,7 +165,7 @@ def _reply(found: Findings, reply: Reply, arm: int, agent: int, limit: int) -> l
     text, left_out = "", 0
     if answer is not None:
         text, left_out = cut(say(answer.text), limit)
-        more["calls"] = [say(cut(f"{call.name}({call.raw})", _QUESTION_LIMIT)[0]) for call in answer.tool_calls]
+        more["calls"] = [cut(say(f"{call.name}({call.raw})"), _QUESTION_LIMIT)[0] for call in answer.tool_calls]
         more["reasoning"] = cut(say(answer.reasoning[: 2 * _REASONING_LIMIT]), _REASONING_LIMIT)[0]
         more["finish"] = "" if answer.finish == "stop" else answer.finish
         more["figures"] = [

@@ -1,24 +1,26 @@
 """Private values taken out of the texts of a report, however they are spelt there.
 
-A value is compared by its letters and digits alone: case, accents and what stands between them do not matter. So
-`00:00:5E:00:53:21` is also found as `00-00-5e-00-53-21`, `0000.5e00.5321` and `00005E005321`, and `1337` as `1,337`.
-Where in doubt it hides too much.
+What the guard would find before sending is found here in the same way, by the same names. Beyond that a value is
+compared by its letters and digits alone: case, accents and what stands between them do not matter, and single words
+count, too. So `velvet_otter` is also found as `Velvet Otter`, and `1337` as `1,337`. Where in doubt it hides too much.
 """
 
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from itertools import pairwise
+from contextlib import suppress
+from itertools import chain, pairwise
+
+from promptforge.bench.disguises import Place, Reading, cased, readings, small
+from promptforge.bench.giveaways import Value, names_of
+from promptforge.bench.spellings import Name
+from promptforge.bench.values import identity
+from promptforge.bench.wanted import Wanted
 
 __all__ = ["MASK", "Redactor"]
 
 MASK = "▒▒▒"
 _WORD = re.compile(r"[0-9]+|[a-z]+|[^\W_0-9a-z]+")
-_BETWEEN = re.compile(r"[\W_]+")
-_MAC = re.compile(r"(?<![0-9a-f])[0-9a-f]{1,2}(?:([:.-])[0-9a-f]{1,2})(?:\1[0-9a-f]{1,2}){4}(?![0-9a-f])")
-_IPV6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*")
 _SHORT = 6
 """Below so many letters and digits at most one character may stand between them: `2, 2` is not `22`."""
 _GAP = 8
@@ -27,34 +29,30 @@ _OFTEN = 120
 _MOST_KNOWN = 20_000
 _MANY = 100
 """With more values than this it is quicker to look at the words of a text than for every value in it."""
-
-_Place = tuple[int, int]
+_ROUNDS = 8
+"""Beside what was taken out something may come to light; after so many times nothing of the text is said."""
+_HEX = re.compile("[0-9a-f]{12}")
+_ENTITY = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")
 
 
 class Redactor:
     """Hides these values in a text; called with the text. Without values it returns every text as it is."""
 
     def __init__(self, values: Iterable[str]) -> None:
+        known = set(values)
         self._gaps: dict[str, int] = {}
         """Of each value, by its letters and digits: how much may stand between them."""
-        self._addresses: set[str] = set()
-        """Hardware and IPv6 addresses, whose zeros may be left out."""
         self._signs: list[str] = []
         """Values without a letter or a digit."""
-        for value in set(values):
-            folded = _fold(value)[0]
-            for name, _ in _addresses(folded):
-                self._addresses.add(name)
-                self._gaps["".join(_WORD.findall(name))] = _GAP
-            words = list(_WORD.finditer(folded))
+        for value in known:
+            words = list(_WORD.finditer(small(cased(value))))
             if words:
                 form = "".join(word[0] for word in words)
                 own = max((b.start() - a.end() for a, b in pairwise(words)), default=0)
                 self._gaps[form] = max(self._gaps.get(form, 0), own, 1 if len(form) < _SHORT else _GAP)
-                if len(form) == 12 and not set(form) - set("0123456789abcdef"):
-                    self._addresses.add(form)
             elif value.strip():
                 self._signs.append(value)
+        self._wanted = Wanted(chain.from_iterable(map(_names, known)), self._gaps)
         self._known: dict[str, str] = {}
         """Short texts that were seen before: most of them come again and again."""
         self._starts = {form[:length] for form in self._gaps for length in range(1, len(form) + 1)}
@@ -73,28 +71,33 @@ class Redactor:
     def _hidden(self, text: str) -> str:
         for sign in self._signs:
             text = text.replace(sign, MASK)
-        if not self._gaps or not text:
+        if not text or not (self._gaps or self._wanted):
             return text
-        folded, origin = _fold(text)
-        parts, kept = [], 0
-        for start, end in _merged(self._found(folded)):
-            first, last = (start, end) if origin is None else (origin[start], origin[end - 1] + 1)
-            parts += [text[kept:first], MASK]
-            kept = last
-        return "".join(parts) + text[kept:] if parts else text
+        for _ in range(_ROUNDS):
+            parts, kept = [], 0
+            for start, end in _merged(self._places(text)):
+                parts += [text[kept:start], MASK]
+                kept = end
+            if not parts:
+                return text
+            text = "".join(parts) + text[kept:]
+        return MASK
 
-    def _found(self, folded: str) -> Iterator[_Place]:
+    def _places(self, text: str) -> Iterator[Place]:
         """The places of values; they may overlap."""
-        joined = _BETWEEN.sub("", folded)
-        if len(self._gaps) > _MANY or any(
-            map(joined.__contains__, self._gaps)
-        ):  # most texts hold none, and this is quick to see
-            words = [(m.start(), m.end(), m[0]) for m in _WORD.finditer(folded)]
+        for one in readings(text):
+            near = self._wanted.near(one)
+            yield from (one.place(start, end) for _, start, end in self._wanted.inside(one, near))
+            if near:
+                yield from (one.place(start, end) for start, end in self._as_words(one))
+
+    def _as_words(self, one: Reading) -> Iterator[Place]:
+        """Values by their letters and digits alone."""
+        if len(self._gaps) > _MANY or any(map(one.joined.__contains__, self._gaps)):  # most texts hold none
+            words = [(m.start(), m.end(), m[0]) for m in _WORD.finditer(one.bare)]
             for index, (start, _, word) in enumerate(words):
                 if word in self._starts and (end := self._longest(words, index)):
                     yield start, end
-        if self._addresses:
-            yield from (place for name, place in _addresses(folded) if name in self._addresses)
 
     def _longest(self, words: list[tuple[int, int, str]], index: int) -> int:
         """Where the longest value that starts at this word ends, or 0."""
@@ -111,9 +114,24 @@ class Redactor:
         return best
 
 
-def _merged(places: Iterable[_Place]) -> Iterator[_Place]:
+def _names(value: str) -> Iterator[Name]:
+    """How a value may be spelled, whatever column it is of: a report is told values, not whose they are."""
+    forms = ["", "date"]  # a number of a date's column is looked for as a word, too
+    digits = identity(value, "mac")
+    if digits is not None and digits[0] == "mac" and _HEX.fullmatch(str(digits[1])):
+        yield "mac", digits[1]  # also one of zeros alone
+        forms.append("mac")
+    if _ENTITY.fullmatch(value):
+        forms.append("entity")
+    for form in forms:
+        yield from names_of(Value(value, form, True, True), strict=False)
+    with suppress(ValueError):
+        yield "ip", int(ipaddress.ip_address(value.strip()))  # a loopback address, too
+
+
+def _merged(places: Iterable[Place]) -> Iterator[Place]:
     """From left to right, those that overlap as one."""
-    so_far: _Place | None = None
+    so_far: Place | None = None
     for start, end in sorted(places):
         if so_far is not None and start < so_far[1]:
             so_far = so_far[0], max(so_far[1], end)
@@ -123,36 +141,3 @@ def _merged(places: Iterable[_Place]) -> Iterator[_Place]:
         so_far = start, end
     if so_far is not None:
         yield so_far
-
-
-def _addresses(folded: str) -> Iterator[tuple[str, _Place]]:
-    """The hardware and IPv6 addresses in a text, in one spelling, with their places."""
-    for found in _MAC.finditer(folded):
-        yield "".join(group.zfill(2) for group in re.split("[:.-]", found[0])), found.span()
-    for found in _IPV6.finditer(folded):
-        for written in (found[0], found[0].rstrip("."), found[0].rstrip(".:")):
-            try:
-                yield ipaddress.IPv6Address(written).exploded, (found.start(), found.start() + len(written))
-            except ValueError:
-                continue
-            break
-
-
-def _fold(text: str) -> tuple[str, list[int] | None]:
-    """The text as it is compared, and for each of its characters the place in the original (None: the same place)."""
-    if text.isascii():
-        return text.lower(), None
-    folded: list[str] = []
-    origin: list[int] = []
-    for place, character in enumerate(text):
-        plain = _plain(character)
-        folded.append(plain)
-        origin += [place] * len(plain)
-    return "".join(folded), origin
-
-
-@lru_cache(maxsize=4096)
-def _plain(character: str) -> str:
-    """Lower case, without width, style and accents; an accent of its own is nothing."""
-    parts = unicodedata.normalize("NFKD", character.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
