@@ -206,6 +206,12 @@ def git(house: House, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
+def impatient(monkeypatch):
+    """What may succeed later is sent again at once."""
+    monkeypatch.setattr("promptforge.bench.retries._FIRST_S", 0.001)
+
+
+@pytest.fixture
 def lab(house):
     """The small house with a suite; `lab(server)` points both models at a server, the cloud's too."""
 

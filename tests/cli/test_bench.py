@@ -297,6 +297,7 @@ def unanswered(outcome: Any) -> set[str]:
         (status(400, {"error": {"message": "This model's maximum context length is 4096 tokens"}}), "too_long"),
     ],
 )
+@pytest.mark.usefixtures("impatient")
 def test_a_server_that_does_not_answer_gives_no_score(pf, lab, said, fault):
     """Its own fault, exit code 4, and never a 0."""
     with model(lambda system, question: said) as server:
@@ -325,6 +326,7 @@ def test_a_busy_server_is_asked_again(pf, lab):
     assert reply["answer"]["retries"] == 2
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_was_not_answered_is_asked_the_next_time(pf, lab):
     """And nothing else; then there is a score."""
     broken = {"attic"}
@@ -774,6 +776,7 @@ def test_what_was_asked_and_what_was_not_sent_are_counted_apart(pf, lab):
     assert outcome.out.count(lines[at + 1].partition(" × ")[2]) == 1
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_busy_server_that_stays_busy(pf, lab):
     """How often it was asked, how long was waited, and no advice to ask fewer at once where it was one."""
     with model(lambda system, question: status(429, {"error": "slow down"}, Retry_After="0")) as server:
@@ -839,6 +842,7 @@ def test_cases_that_a_comparison_of_revisions_leaves_out_are_counted(pf, lab, ho
     assert "left out: 3 because nothing that they send differs\n" in outcome.out
 
 
+@pytest.mark.usefixtures("impatient")
 def test_repeats_have_numbers_and_a_reason_to_be_asked_anew(pf, lab):
     """A repeat has a seed of its own, so what was asked without one does not answer it."""
     with model(lambda system, question: status(500, "oops") if "attic" in question else "No.") as server:

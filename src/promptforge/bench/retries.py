@@ -6,6 +6,8 @@ __all__ = ["LONGEST_WAIT_S", "in_the_end", "wait_s"]
 
 _RETRIES = 3
 """How often a request that may succeed later is sent again."""
+_FIRST_S = 0.25
+"""Before the first try anew; before each further one four times as long."""
 LONGEST_WAIT_S = 120.0
 """A server that wants a longer pause is taken at its word, and the request is unanswered."""
 
@@ -16,7 +18,7 @@ def wait_s(problem: BackendError, attempt: int) -> float | None:
         return None
     if problem.retry_after_s is not None:
         return problem.retry_after_s if problem.retry_after_s <= LONGEST_WAIT_S else None
-    return 0.25 * float(4**attempt)
+    return _FIRST_S * float(4**attempt)
 
 
 def in_the_end(problem: BackendError, retries: int, waited_s: float, *, alone: bool) -> BackendError:
