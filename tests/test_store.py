@@ -264,7 +264,17 @@ def test_a_history_that_is_gone_is_said_before_answers_are_lost(tmp_path, how):
         if how == "replaced":
             with Store(path) as other:
                 other.put("b", {}, run="r", at="")
-        for write in (lambda: store.put("c", {}, run="r", at=""), lambda: store.put_run(head("r", "2026-01-01"), {})):
+        for write in (
+            lambda: store.put("c", {}, run="r", at=""),
+            lambda: store.put_run(head("r", "2026-01-01"), {}),
+            lambda: store.crown("m", "promote", {}, at=""),
+            lambda: store.put_look("s", "d", "e", at=""),
+            lambda: store.begin_night("recipe", "inputs", at=""),
+            lambda: store.put_said("t", "s", at=""),
+            lambda: store.forget(["a"]),
+            lambda: store.import_lines([], name="f"),
+            lambda: store.prune(before="2026"),
+        ):
             with pytest.raises(WriteError, match="was removed or replaced while it was in use") as caught:
                 write()
             assert "run the same command again" in caught.value.hint

@@ -1,12 +1,14 @@
 """Jinja behind a wall: strict, with bounds, and without the loopholes of its own sandbox. Owns jinja2."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
 import jinja2
 from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_batch, sync_do_slice
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from promptforge.model import Text
@@ -40,8 +42,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        # Methods of texts that can make gigabytes from a line.
-        if getattr(obj, "__name__", "") in _UNBOUNDED and isinstance(getattr(obj, "__self__", None), str):
+        # Methods of texts, and of what they encode to, that can make gigabytes from a line.
+        owner = getattr(obj, "__self__", None)
+        if getattr(obj, "__name__", "") in _UNBOUNDED and isinstance(owner, (str, bytes, bytearray)):
             return False
         return super().is_safe_callable(obj)
 
@@ -81,6 +84,7 @@ class _Generator(CodeGenerator):
 
 _Environment.code_generator_class = _Generator
 
+_ADDRESS = re.compile(r" (?:object )?at 0x[0-9a-fA-F]+")
 _CODE: dict[tuple[str, object], CodeType] = {}
 """Compiled texts, and what their constants were cleaned by: `build --watch` renders the same ones anew at each save."""
 _MOST_CODE = 2000
@@ -118,6 +122,8 @@ class Sandbox:
         environment.tests["none"] = lambda value: value is None or isinstance(value, Unset)
         environment.filters["join"] = _join
         environment.filters["replace"] = _replace
+        environment.filters["batch"] = _batch
+        environment.filters["slice"] = _slice
         for name in ("pprint", "urlize", "random", "center", "indent", "wordwrap", "format", "xmlattr", "tojson"):
             environment.filters.pop(name, None)
         environment.loaded = []
@@ -163,6 +169,7 @@ class Sandbox:
                     template = (problem.name or "") if problem.name in self._templates else template
                 if isinstance(problem, jinja2.UndefinedError):
                     hint = (_undefined_hint(said, names) if said.endswith("is undefined") else "") or hint
+                said = _ADDRESS.sub("", said)  # where in memory something lies differs from run to run
                 return TextError(code, message.format(said), hint=hint, line=line, template=template)
         raise problem
 
@@ -211,6 +218,25 @@ def _replace(text: str, old: str, new: str) -> str:
     if len(text) + text.count(old) * max(0, len(new) - len(old)) > MAX_OUTPUT:
         _refuse_length()
     return text.replace(old, new)
+
+
+def _batch(value: Iterable[Any], linecount: int, fill_with: Any = None) -> Iterator[list[Any]]:
+    """The filter batch, bounded: it fills up the last group."""
+    return do_batch(value, _grouped(linecount), fill_with)
+
+
+def _slice(value: Collection[Any], slices: int, fill_with: Any = None) -> Iterator[list[Any]]:
+    """The filter slice, bounded: it makes so many groups, empty ones too."""
+    return sync_do_slice(value, _grouped(slices), fill_with)
+
+
+def _grouped(number: int) -> int:
+    if number > _MOST_GROUPED:
+        raise TextError("PF405", f"{number:,} are too many to group by", hint=f"{_MOST_GROUPED:,} are the most")
+    return number
+
+
+_MOST_GROUPED = 10_000
 
 
 def _refuse_length() -> None:

@@ -75,8 +75,7 @@ class Store:
         Raises BusyError where another process holds the file longer than `patience_s`.
         """
         rows = [(identity, run, at, packed(body)) for identity, at, body in answers]
-        with self._lock, self._translated(), self._patient(patience_s):
-            self._still_there()
+        with self._writing(), self._patient(patience_s):
             if len(rows) == 1:
                 self._db.execute(_PUT, rows[0])
             elif rows:
@@ -85,7 +84,7 @@ class Store:
 
     def forget(self, identities: Sequence[str]) -> None:
         """Drop answers, so that they are asked again."""
-        with self._lock, self._translated():
+        with self._writing():
             self._db.executemany("DELETE FROM answers WHERE identity = ?", [(i,) for i in identities])
 
     # --- runs
@@ -93,15 +92,8 @@ class Store:
     def put_run(self, head: RunHead, body: Mapping[str, Any]) -> None:
         """Keep a run, or what there is of it so far."""
         row = (head.id, head.started, head.finished, head.suite, json.dumps(head.head), packed(body))
-        with self._lock, self._translated():
-            self._still_there()
+        with self._writing():
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", row)
-
-    def _still_there(self) -> None:
-        """What is written into a file that was removed is lost when it is closed, and nobody says so."""
-        if number_of(self.path) != self._number:
-            hint = "run the same command again: what was answered since it began is asked anew"
-            raise WriteError(f"{self.path} was removed or replaced while it was in use", hint=hint)
 
     def runs(self) -> tuple[RunHead, ...]:
         """All runs, the latest first."""
@@ -149,7 +141,7 @@ class Store:
 
     def put_said(self, target: str, said: str, *, at: str) -> None:
         """Keep what a server says of itself."""
-        with self._lock, self._translated():
+        with self._writing():
             self._db.execute("INSERT OR REPLACE INTO servers VALUES (?, ?, ?)", (target, said, at))
 
     # --- champions and looks
@@ -163,7 +155,7 @@ class Store:
         since; false where there was one. Of two processes that know of the same one, one is refused.
         """
         row = (model, category, at, action, json.dumps(body, ensure_ascii=False), after)
-        with self._lock, self._translated():
+        with self._writing():
             done = self._db.execute(
                 "INSERT INTO champions (model, category, at, action, body) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?6 IS NULL"
                 " OR ?6 = (SELECT coalesce(max(number), 0) FROM champions WHERE model = ?1 AND category = ?2)",
@@ -193,7 +185,7 @@ class Store:
 
         In one transaction: of two processes that judge at once, no two have the same look.
         """
-        with self._lock, self._translated(), self._at_once():
+        with self._writing(), self._at_once():
             self._db.execute(
                 f"INSERT OR IGNORE INTO looks SELECT ?1, ?2, ?3, {_LAST_LOOK} + 1, ?4 FROM looks"
                 " WHERE suite = ?1 AND digest = ?2",
@@ -212,7 +204,7 @@ class Store:
     def begin_night(self, recipe: str, inputs: str, *, at: str) -> int:
         """Begin a night; its number."""
         row = (recipe, inputs, at)
-        with self._lock, self._translated():
+        with self._writing():
             columns = "(recipe, inputs, started, finished, outcome, body)"
             done = self._db.execute(f"INSERT INTO nights {columns} VALUES (?, ?, ?, '', '', '{{}}')", row)
             return int(done.lastrowid or 0)
@@ -220,7 +212,7 @@ class Store:
     def put_night(self, row: NightRow) -> None:
         """Keep how far a night is, or how it ended."""
         values = (row.finished, row.outcome, json.dumps(row.body), row.number)
-        with self._lock, self._translated():
+        with self._writing():
             self._db.execute("UPDATE nights SET finished = ?, outcome = ?, body = ? WHERE number = ?", values)
 
     def nights(self) -> tuple[NightRow, ...]:
@@ -250,7 +242,7 @@ class Store:
         Raises InputError when a line is not one of an exported history.
         """
         before = self._counts()
-        with self._lock, self._translated(), self._at_once():
+        with self._writing(), self._at_once():
             for number, line in enumerate(lines, 1):
                 self._import(number, line, name)
         after = self._counts()
@@ -278,7 +270,7 @@ class Store:
     def prune(self, *, before: str) -> tuple[int, int]:
         """Forget runs that started before a moment (ISO 8601), and the answers older than it; how many of each."""
         was = self._counts()
-        with self._lock, self._translated():
+        with self._writing():
             self._db.execute("DELETE FROM runs WHERE started < ?", (before,))
             self._db.execute("DELETE FROM answers WHERE at < ?", (before,))
             self._db.execute("VACUUM")
@@ -286,9 +278,18 @@ class Store:
         return was[0] - now[0], was[1] - now[1]
 
     def _counts(self) -> tuple[int, int]:
-        with self._lock, self._translated():
+        with self._writing():
             count = [self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("answers", "runs")]
             return count[0], count[1]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What is written into a file that was removed is lost when it is closed, and nobody says so: look first."""
+        with self._lock, self._translated():
+            if number_of(self.path) != self._number:
+                hint = "run the same command again: what was answered since it began is asked anew"
+                raise WriteError(f"{self.path} was removed or replaced while it was in use", hint=hint)
+            yield
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:

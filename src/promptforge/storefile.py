@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 from promptforge.errors import InputError, WriteError
 from promptforge.storefaults import RIGHTS, UNREADABLE
@@ -49,7 +50,7 @@ def connect(path: Path) -> sqlite3.Connection:
         lacking = any(word in str(problem) for word in ("full", "readonly", "unable to open", "disk I/O"))
         if not (lacking and writable and path.stat().st_size) or _size(_log_of(path)):
             raise
-        return _connected(f"{path.absolute().as_uri()}?mode=ro&immutable=1", path, _refuse_older)
+        return _connected(f"{_uri(path)}?mode=ro&immutable=1", path, _refuse_older)
 
 
 def _opened(path: Path) -> tuple[str, bool]:
@@ -57,7 +58,7 @@ def _opened(path: Path) -> tuple[str, bool]:
 
     Whoever may only read it gets all that reads. Raises WriteError, InputError.
     """
-    name = path.absolute().as_uri()
+    name = _uri(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -72,6 +73,12 @@ def _opened(path: Path) -> tuple[str, bool]:
         if os.path.lexists(path):
             raise InputError(f"{path} cannot be read: {said}", hint=UNREADABLE) from problem
         raise WriteError(f"{path}: {said}", hint=RIGHTS) from problem
+
+
+def _uri(path: Path) -> str:
+    """As SQLite takes it: a share of Windows has no authority there (`file:////server/share/…`)."""
+    name = quote_from_bytes(os.fsencode(path.absolute().as_posix()))
+    return f"file://{'' if name.startswith('/') else '/'}{name}"
 
 
 def _log_of(path: Path) -> Path:

@@ -719,6 +719,30 @@ def test_content_that_is_no_answer(name, question):
     assert (problem.fault, problem.hint, problem.retryable) == (fault, hint, retryable)
 
 
+@pytest.mark.parametrize(
+    ("message", "reason", "finish"),
+    [
+        ({"role": "assistant"}, "content_filter", "refusal"),  # Azure
+        ({"role": "assistant"}, "length", "length"),
+        ({"content": None}, "stop", "stop"),  # mlx_lm
+        ({"content": ""}, "stop", "stop"),
+        ({"role": "assistant", "reasoning_content": ""}, "stop", "stop"),
+        ({"role": "assistant", "refusal": "No."}, "stop", "refusal"),
+    ],
+)
+def test_an_answer_of_no_words_is_one(question, message, reason, finish):
+    """It is not asked for again, and is told as what it is; streamed it is the same."""
+    whole = response(completion(choices=[{"finish_reason": reason, "message": message}]))
+    pieces = streaming(chunk(message, reason))
+    for content, ask in ((whole, "answer"), (pieces, "stream")):
+        with serving(then_close(content)) as server:
+            one = backend(server.base_url)
+            more = {} if ask == "answer" else {"on_text": lambda text: None}
+            found = getattr(one, ask)(question, timeout_s=5, **more)
+            one.close()
+        assert (found.text, found.finish) == (message.get("refusal", ""), finish)
+
+
 def test_an_error_with_http_200(question):
     """Some gateways say what went wrong in the body alone."""
     problem, _ = failed(response({"error": {"message": "upstream is busy", "code": 429}}), question)

@@ -187,7 +187,9 @@ def test_promptfoo_sends_the_same_and_judges_the_same(manor):
     )
     by_foo = sent(server)
     server.asked.clear()
-    whole = json.loads(promptforge("bench", *arms, "--format", "json", "--fail-on", "never", "--yes", cwd=root))
+    whole = json.loads(
+        promptforge("bench", *arms, "--format", "json", "--include-private", "--fail-on", "never", "--yes", cwd=root)
+    )
     by_bench = sent(server)
     assert any(TAGS in json.loads(body)["messages"][0]["content"] for body in by_foo)
     assert any(TAGS in json.loads(body)["messages"][-1]["content"] for body in by_foo)

@@ -60,19 +60,23 @@ def lacks(data: Any) -> str:
     """
     if not isinstance(data, dict) or not isinstance(data.get("choices"), list):
         return "shape"
-    message = as_object(data["choices"][0]).get("message") if data["choices"] else None
+    choice = as_object(data["choices"][0]) if data["choices"] else {}
+    message = choice.get("message")
     if not isinstance(message, dict):
         return "choices"
     content = message.get("content")
     if content is None:
-        return "" if "content" in message or any(message.get(name) for name in _OTHERS) else "message"
+        cut = choice.get("finish_reason") in ("content_filter", "length")  # Azure leaves the content out then
+        said = "content" in message or any(name in message for name in _THOUGHTS)
+        return "" if cut or said or any(message.get(name) for name in _OTHERS) else "message"
     parts = content if isinstance(content, list) else [content]
     kinds = (str, dict) if isinstance(content, list) else str
     return "" if all(isinstance(part, kinds) for part in parts) else "message"
 
 
-_OTHERS = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
-"""What a message may hold instead of a text."""
+_OTHERS = ("tool_calls", "function_call", "refusal")
+_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+"""What a message may hold instead of a text: also an empty thought is an answer without one."""
 
 
 def answer_of(data: Mapping[str, Any], latency_s: float) -> Answer:
