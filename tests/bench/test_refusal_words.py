@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promptforge.bench import phrases
+from promptforge.bench import absences, phrases
 from promptforge.bench.refusal import WORDS_OF_ABSENCE, WORDS_OF_REFUSAL
 
 _REPEATED = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
@@ -57,7 +57,7 @@ def _letters(items: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [(phrases.WILL_NOT_DO, WORDS_OF_REFUSAL), (phrases.ABSENT, WORDS_OF_ABSENCE)],
+    [(phrases.WILL_NOT_DO, WORDS_OF_REFUSAL), (absences.ABSENT, WORDS_OF_ABSENCE)],
     ids=["refusal", "absence"],
 )
 def test_no_turn_of_phrase_does_without_the_words_that_are_looked_for_first(

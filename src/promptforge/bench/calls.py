@@ -21,7 +21,9 @@ _MOST_SAID = 3
 
 _HANDS_ON = re.compile(
     r"(?:hand|pass)_?(?:on|off|over)(?:_to_\w+)?|(?:escalate|delegate)(?:_to_\w+)?"
-    r"|(?:transfer|refer|forward)_to_(?:agent|human|operator|person|seat|specialist|supervisor)s?",
+    r"|(?:transfer|refer|forward)_to_(?:\w+_)?"
+    r"(?:agent|human|operator|person|seat|specialist|supervisor|team|desk|department|expert|staff|support"
+    r"|representative)s?",
     re.IGNORECASE,
 )
 
@@ -29,7 +31,7 @@ _HANDS_ON = re.compile(
 def hands_on(name: str) -> bool:
     """Whether a function, by its name, hands the question to another agent or to a person, and does nothing else.
 
-    >>> hands_on("hand_over"), hands_on("handoff"), hands_on("transfer_to_human"), hands_on("transfer_to_account")
+    >>> hands_on("hand_over"), hands_on("handoff"), hands_on("transfer_to_sales_team"), hands_on("transfer_to_account")
     (True, True, True, False)
     """
     return _HANDS_ON.fullmatch(name.strip()) is not None

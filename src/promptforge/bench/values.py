@@ -128,10 +128,10 @@ def _domains_with(name: str) -> frozenset[str]:
 
 # ---- Times of day ----------------------------------------------------------------------------------------------------
 
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_TIME = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d|24:00")
 _CLOCK = re.compile(
     r"""
-    (?<![\w:.,/+])(?P<hour>[01]?\d|2[0-4])
+    (?<![\w:.+])(?:(?<!/)|(?<=:[0-5]\d/)|(?<=h[0-5]\d/)|(?<=[ap]m/)|(?<=\.m\./)|(?<=uhr/))(?P<hour>[01]?\d|2[0-4])
     (?: (?P<colon>:) (?P<minute>[0-5]\d) (?P<second>:[0-5]\d)? (?!\d|[\w:.]\d|:\w)
       | [.h] (?P<short>[0-5]\d) (?= [ ]?(?:[ap]\.?m\b|uhr\b|o'clock|in[ ]the[ ]) | (?<=h\d\d)(?!\w) )
       | (?= [ ]?[ap]\.?m\b | [ ](?:o'clock|uhr)\b | [ ]in[ ]the[ ](?:morning|afternoon|evening) | [ ]at[ ]night )
@@ -150,8 +150,8 @@ def _is_time(value: str) -> bool:
 def times(text: str) -> tuple[str, ...]:
     """The times of day in a text, each as `HH:MM`. Without "pm" and its kin an hour is one of twenty-four.
 
-    >>> times("7:15, or 8 pm"), times("at 07:15 in the evening"), times("52:15 min, 20.00 EUR, mini:1337")
-    (('07:15', '20:00'), ('19:15',), ())
+    >>> times("7:15, or 8 pm"), times("06:00/07:15, 12 at night"), times("52:15 min, 20.00 EUR, mini:1337")
+    (('07:15', '20:00'), ('06:00', '07:15', '00:00'), ())
     """
     return tuple(time for _, time in _times(folded(text)))
 
@@ -161,18 +161,18 @@ def _times(text: str) -> Iterator[tuple[int, str]]:
     for found in _CLOCK.finditer(text) if any(char.isdigit() for char in text) else ():
         hour, minute = int(found["hour"]), found["minute"] or found["short"] or "00"
         late = found["half"] == "p" or found["part"] in ("afternoon", "evening")
-        late = late or (found["night"] is not None and hour >= _LATE)
+        late = late or (found["night"] is not None and _LATE <= hour < _NOON)
         early = found["half"] == "a" or found["part"] == "morning" or found["night"] is not None
         if late and hour < _NOON:
             hour += _NOON
-        elif early and not late and hour == _NOON:
+        elif (early and not late and hour == _NOON) or (hour == _DAY and minute == "00" and not found["half"]):
             hour = 0
         if hour < _DAY:
             yield found.start(), f"{hour:02}:{minute}"
 
 
 _LATE, _NOON, _DAY = 6, 12, 24
-"""From six on, "at night" is the evening of the day; before, it is the small hours."""
+"""From six on, "at night" is the evening of the day; before and at twelve, it is the small hours. 24:00 is 00:00."""
 
 
 def _places_of_time(text: str, value: str) -> Iterator[int]:
