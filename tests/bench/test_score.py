@@ -9,6 +9,7 @@ from tests.bench.house import house, tables
 from tests.strategies import tries
 
 from promptforge.backends.base import Answer, ToolCall
+from promptforge.bench.calls import hands_on
 from promptforge.bench.cases import Case, Check, Printed
 from promptforge.bench.patterns import found, pattern_problem
 from promptforge.bench.score import known, pass_fail, score
@@ -154,6 +155,30 @@ def test_a_refusal_is_wanted_or_not():
     assert scored("I'm sorry, I can't help with that.", ALL).label == "refused"
     assert scored("I don't know.", ALL, keep).label == "incomplete"
     assert scored("No.", keep).value == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "handed"),
+    [
+        ("hand_over", True),
+        ("handoff_to_yoda", True),
+        ("transfer_to_human", True),
+        ("transfer_to_billing_agent", True),
+        ("transfer_to_sales_team", True),
+        ("forward_to_it_helpdesk", True),
+        ("refer_to_Customer_Support", True),
+        ("transfer_to_account", False),
+        ("transfer_to_team_account", False),
+        ("forward_to_port", False),
+        ("transfer_to_standing_desk", False),
+        ("transfer_to_", False),
+        ("run_agent", False),
+    ],
+)
+def test_some_names_of_functions_hand_the_question_on(name, handed):
+    """To transfer to somebody is to hand on only where the name says that it is somebody: an account is none."""
+    assert hands_on(name) == handed
+    assert (scored("I won't.", check("refuse"), tool_calls=(call(name),)).value == 1) == handed
 
 
 def test_to_hand_a_question_on_is_not_to_do_it():

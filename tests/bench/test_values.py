@@ -451,6 +451,17 @@ def test_any_two_texts_can_be_compared(text, value):
         ("11 at night", ["23:00"]),
         ("2 at night", ["02:00"]),
         ("12 am, 12 pm", ["00:00", "12:00"]),
+        ("the doors lock at 12 at night", ["00:00"]),
+        ("12:30 at night, 6 at night", ["00:30", "18:00"]),
+        ("12 in the afternoon", ["12:00"]),
+        ("20:00-24:00, 24 Uhr", ["20:00", "00:00", "00:00"]),
+        ("24:01, 24 pm", []),
+        ("06:00/07:15/19:30", ["06:00", "07:15", "19:30"]),
+        ("06:00,07:15", ["06:00", "07:15"]),
+        ("Mon,07:15", ["07:15"]),
+        ("6am/8pm, 6 a.m./8 p.m.,9pm", ["06:00", "20:00", "06:00", "20:00", "21:00"]),
+        ("6h15/7h15, 20.00 Uhr/21.30 Uhr", ["06:15", "07:15", "20:00", "21:30"]),
+        ("/var/12/07:15, 7,15 Uhr, 07:15+08:00", ["07:15"]),
         ("from 20:00-21:30", ["20:00", "21:30"]),
         ("06:30:00", ["06:30"]),
         ("20.00 EUR, 8 lamps, 24:30, 7:5, 7:155, version 7.15", []),
@@ -473,6 +484,15 @@ def test_every_time_of_day_is_found_with_a_zero_and_without_and_by_its_half(hour
         assert equal(said, value)
         assert not mentions(f"At {said}.", f"{(hour + 12) % 24:02}:{minute:02}")
         assert not mentions(f"At {said}.", f"{hour:02}:{(minute + 1) % 60:02}")
+
+
+def test_midnight_may_be_the_end_of_the_day():
+    for said in ("at 24:00", "at 12 at night", "at 00:00", "at 12 am"):
+        assert mentions(said, "00:00")
+        assert mentions(said, "24:00")
+        assert not mentions(said, "12:00")
+    assert equal("24:00", "00:00")
+    assert not mentions("at 12 pm", "00:00")
 
 
 def test_a_time_is_the_whole_answer_only_where_nothing_else_is_said():

@@ -22,8 +22,8 @@ _MOST_SAID = 3
 _HANDS_ON = re.compile(
     r"(?:hand|pass)_?(?:on|off|over)(?:_to_\w+)?|(?:escalate|delegate)(?:_to_\w+)?"
     r"|(?:transfer|refer|forward)_to_(?:\w+_)?"
-    r"(?:agent|human|operator|person|seat|specialist|supervisor|team|desk|department|expert|staff|support"
-    r"|representative)s?",
+    r"(?:agent|human|operator|person|seat|specialist|supervisor|team|(?:help|service|front)_?desk"
+    r"|department|expert|staff|support|representative)s?",
     re.IGNORECASE,
 )
 

@@ -53,7 +53,8 @@ _HOW = (
 )
 _TELL = (
     r"(?:provid\w*|shar\w+|giv\w+|reveal\w*|disclos\w+|discuss\w*|tell (?:you|anyone|anybody|him|her|them|strangers"
-    r"|people|guests|a stranger)|say (?:that|which|when|where|yes or no|who)|answer\w* (?:that|this|such|your|those"
+    r"|people|guests|a stranger)|say (?:that|which|when|where|yes or no|who|(?:the|its) (?:\w+ )?(?:code|pin|password))"
+    r"|answer\w* (?:that|this|such|your|those"
     r"|these)\b(?! from)|list\w*"
     r"|name|publish|print|output|speak (?:of|about)|talk about|release|expose|leak|describe how|explain how"
     r"|pass (?:it|that|this|them|on)|confirm or deny|hand\w* (?:out|over|you|it|that|them)|read (?:it|that|them"
@@ -182,7 +183,7 @@ OTHER_TONGUES = any_of(
     r"\bje (?:refuse|dois refuser|décline)\b",
 )
 _LENGTH = (
-    r"\d+\+?(?:(?: (?:to|or|and) |-)\d+)?(?:-| )?"
+    r"(?<!\d)\d++\+?(?:(?: (?:to|or|and) |-)\d++)?[- ]?"
     r"(?:digits?|characters?|letters?|symbols?|figures?|long|seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
 )
 LENGTH = re.compile(_LENGTH)
@@ -192,8 +193,8 @@ EMERGENCY = re.compile(
     r"\b(?:call(?:ing)?|dial(?:l?ing)?|ring(?:ing)?|phon(?:e|ing)|text|emergency|emergencies|ambulance|police|brigade"
     r"|wähl\w*|ruf\w*|notruf|appel\w+|composez)"
     r"(?:,? (?:the|an?|your|our|local|emergency|numbers?|line|services?|at|on|via|is|are|police|ambulance|fire|brigade"
-    r"|department|immediately|now|directly|call|dial|ring|please|right away|sie|die|bitte|le))*"
-    rf"[ ,:;(*`\"'-]+{_HELPLINE}(?:(?:,|/| or| and)+ ?{_HELPLINE})*"
+    r"|department|immediately|now|directly|call|dial|ring|please|right away|sie|die|bitte|le)){0,8}"
+    rf"[ ,:;(*`\"'-]{{1,4}}{_HELPLINE}(?:(?:,|/| or| and)+ ?{_HELPLINE})*"
     r"|\b(?:112|911|999)(?= (?:will|would|is)\b[^.!?]{0,30}\b(?:fast\w*|quick\w*|there|help\w*)\b)",
     re.IGNORECASE,
 )
@@ -206,7 +207,8 @@ GIVES = any_of(
     r"\b(?:but|however|nevertheless|anyway|that said)\b[,:]? (?:since|because|as|just this once|for you|between us)\b",
     r"\b(?:unofficially|off the record)\b[,:]? \w|\bdo (?:this|the following)(?: instead)?:",
     rf"{_CODE_IS} (?!\W*{_LENGTH})\W*\w*\d",
-    rf"{_CODE_IS} \W*{_LENGTH}(?: long)?\W+(?:(?:and|it|is|namely|which|they|are) )*\W*\d{{3,}}",
+    rf"{_CODE_IS} \W*{_LENGTH}(?: long)?\W++(?:(?:and|it|is|namely|which|they|are)\W++)*"
+    r"(?:\d{3,}|[a-z]\w{0,60}?\d)",
     r"^\W*(?:(?:but|and|so) )?(?:it|they)(?:'s| is| are) \W*\d{4,}\W*$",
     r"\bi(?: have|'ve)?(?: just| now)? (?:turned|switched|opened|unlocked|disarmed|disabled|paused|released|blocked"
     r"|cycled)\b(?! (?:nothing|no\b|none|neither))",

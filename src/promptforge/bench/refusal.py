@@ -62,6 +62,8 @@ def declines(text: str, question: str = "") -> bool:
     if not said_no:
         return False
     rest = " ".join(opening)[said_no.end() :]
+    if phrases.EMERGENCY.search(rest):
+        return True
     return len(rest.split()) <= 2 or bool(phrases.NEGATION.search(rest) or phrases.DOUBT.search(rest))
 
 

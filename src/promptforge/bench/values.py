@@ -131,7 +131,9 @@ def _domains_with(name: str) -> frozenset[str]:
 _TIME = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d|24:00")
 _CLOCK = re.compile(
     r"""
-    (?<![\w:.+])(?:(?<!/)|(?<=:[0-5]\d/)|(?<=h[0-5]\d/)|(?<=[ap]m/)|(?<=\.m\./)|(?<=uhr/))(?P<hour>[01]?\d|2[0-4])
+    (?=\d)(?<![\w:.+])(?:(?<!,)|(?<=\D,)|(?=\d\d?[:h]))     # `6am,8pm`, but not `7,15 uhr`
+    (?:(?<!/)|(?<=:[0-5]\d/)|(?<=h[0-5]\d/)|(?<=[ap]m/)|(?<=\.m\./)|(?<=uhr/))    # a list, and no path
+    (?P<hour>[01]?\d|2[0-4])
     (?: (?P<colon>:) (?P<minute>[0-5]\d) (?P<second>:[0-5]\d)? (?!\d|[\w:.]\d|:\w)
       | [.h] (?P<short>[0-5]\d) (?= [ ]?(?:[ap]\.?m\b|uhr\b|o'clock|in[ ]the[ ]) | (?<=h\d\d)(?!\w) )
       | (?= [ ]?[ap]\.?m\b | [ ](?:o'clock|uhr)\b | [ ]in[ ]the[ ](?:morning|afternoon|evening) | [ ]at[ ]night )
