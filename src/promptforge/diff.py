@@ -111,7 +111,7 @@ def compare(
     old: Artifact, new: Artifact, *, old_errors: Sequence[Diagnostic] = (), new_errors: Sequence[Diagnostic] = ()
 ) -> Diff:
     """What differs from `old` to `new`."""
-    unread = _unread(old_errors) | _unread(new_errors)
+    unread = _unread(old_errors, old, new) | _unread(new_errors, old, new)
     facts = tuple(changed_facts(old, new, unread))
     settings = (*_settings(old, new), *(f"{file} (cannot be read)" for file in sorted(unread)))
     examples = tuple(_examples(old, new, facts, unread))
@@ -122,9 +122,17 @@ def compare(
     return Diff(facts=facts, agents=agents, examples=examples, breaks=breaks, settings=settings)
 
 
-def _unread(errors: Iterable[Diagnostic]) -> set[str]:
-    """Files of facts and examples of which nobody can say what is in them: PF1xx is wrong with a file as a whole."""
-    return {d.span.file for d in errors if d.code < "PF2" and d.span.file.startswith(("knowledge/", "fewshot/"))}
+def _unread(errors: Iterable[Diagnostic], *sides: Artifact) -> set[str]:
+    """Files of facts and examples of which nobody can say what is in them: PF1xx is wrong with a file as a whole.
+
+    Where it is a folder that cannot be read, these are all files that either side knows in it.
+    """
+    found = {d.span.file for d in errors if d.code < "PF2" and f"{d.span.file}/".startswith(("knowledge/", "fewshot/"))}
+    if folders := tuple(f"{file}/" for file in found if "/" not in file):
+        known = {fact.file for side in sides for fact in side.facts.values()}
+        known |= {reader.span.file for side in sides for reader in side.readers}
+        found |= {file for file in known if file.startswith(folders)}
+    return found
 
 
 def _in_files(artifact: Artifact, files: Collection[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from promptforge.errors import InputError
 
 __all__ = [
+    "COMMITTED_LOCK",
     "CONFIG",
     "DEFAULT_FILE_MB",
     "INPUT_FOLDERS",
@@ -23,6 +24,7 @@ __all__ = [
     "content_digest",
     "digest_of",
     "input_paths",
+    "is_own",
     "read_file",
     "read_folder",
     "read_revision",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 CONFIG = "promptforge.yaml"
+COMMITTED_LOCK = "promptforge.lock"
 TEMPORARY = ".pf-tmp"
 """How the name of a file ends that is not yet in its place; one of a killed process is swept away."""
 DEFAULT_FILE_MB = 16
@@ -91,6 +94,11 @@ def wanted(path: str) -> bool:
     if folder == "knowledge" and rest.startswith("schemas/"):
         return rest.count("/") == 1 and rest.endswith(".schema.json")
     return folder in ("knowledge", "fewshot", "suites", "training") and "/" not in rest and rest.endswith(YAML)
+
+
+def is_own(path: str) -> bool:
+    """Whether a path, relative to the project, is one of its own files: an input, the lock, what is kept beside it."""
+    return path in (CONFIG, COMMITTED_LOCK) or path.startswith((".promptforge/", ".git/")) or wanted(path)
 
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

@@ -82,7 +82,7 @@ def audit(
     """
     from promptforge.console.terminal import status
     from promptforge.workbench.auditing import audit_files
-    from promptforge.workbench.outfile import check_report
+    from promptforge.workbench.outfile import check_report, refuse_own
 
     try:
         root = find_project(ctx)
@@ -93,6 +93,8 @@ def audit(
         status("no project here: held against no knowledge, no cases and no clearance")
     if output is not None and any(output.resolve().is_relative_to(file.resolve()) for file in files):
         raise UsageError(f"the output '{output}' is among what is audited", hint="name another place")
+    if output is not None and root is not None:
+        refuse_own(root, output)
     if form == "html" or output is not None:
         check_report(output or _PAGE, mark="" if output else "promptforge")
     found = audit_files(files, root=root, today=today(), recipe=recipe, model=model, kind_column=kind_column)

@@ -40,8 +40,11 @@ def export_history(ctx: click.Context, file: Path) -> int:
     from promptforge.console.terminal import status
     from promptforge.workbench.bench import open_store
     from promptforge.workbench.moving import export_to
+    from promptforge.workbench.outfile import refuse_own
 
-    with open_store(find_project(ctx)) as store:
+    root = find_project(ctx)
+    refuse_own(root, file)
+    with open_store(root) as store:
         count = export_to(store, file)
     status(f"wrote {file}: {count:,} lines")
     return 0

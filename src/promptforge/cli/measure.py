@@ -89,9 +89,12 @@ def bench(
     """
     from promptforge.workbench.bench import bench as run_bench
     from promptforge.workbench.bench import open_store
+    from promptforge.workbench.outfile import refuse_own
     from promptforge.workbench.planning import plan
 
     root = find_project(ctx)
+    if options["record"] is not None:
+        refuse_own(root, options["record"])
     asked = _asked(options, against=against is not None)
     revisions = _revisions(root, against)
     if revisions is None:

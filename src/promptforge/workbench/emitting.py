@@ -23,6 +23,7 @@ from promptforge.workbench.auditing import audit_files
 from promptforge.workbench.check import Checked
 from promptforge.workbench.datasets import make_rows
 from promptforge.workbench.disk import exclusive
+from promptforge.workbench.outfile import refuse_own_folder
 from promptforge.workbench.recipes import find_recipe
 from promptforge.workbench.rewording import Reworder
 from promptforge.workbench.variants import compile_for, prompt_of
@@ -63,6 +64,7 @@ def emit_dataset(
     recipe = find_recipe(checked.recipes, name)
     model = build.project.config.models[recipe.model]
     folder = output or folder_of(root, recipe)
+    refuse_own_folder(root, folder)
     _refuse(recipe, model, folder)
     with exclusive(root), Store(root / HISTORY) as history:
         reword = Reworder(build, history, environ=environ) if recipe.paraphrase else None

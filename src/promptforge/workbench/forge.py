@@ -21,7 +21,7 @@ from promptforge.artifact import (
 from promptforge.compiler.build import Build, compile_project
 from promptforge.compiler.load import read_project
 from promptforge.errors import UsageError
-from promptforge.files import CONFIG, content_digest, digest_of, said_path, wanted
+from promptforge.files import COMMITTED_LOCK, content_digest, digest_of, is_own, said_path
 from promptforge.lock import lock_text, read_artifact
 from promptforge.model import LEVELS
 from promptforge.source import Diagnostic
@@ -43,8 +43,6 @@ __all__ = [
     "lock_path",
     "output_path",
 ]
-
-COMMITTED_LOCK = "promptforge.lock"
 
 
 class AgentLine(NamedTuple):
@@ -105,8 +103,7 @@ def output_path(root: Path, output: str) -> Path:
         inside = ""
     if path.is_dir():
         raise UsageError(f"the output '{output}' is a folder", hint="name a file in it, or move the folder away")
-    own = inside in (COMMITTED_LOCK, CONFIG) or inside.startswith((".promptforge/", ".git/"))
-    if own or (inside and wanted(inside)):
+    if inside and is_own(inside):
         raise UsageError(f"the output '{output}' is one of the project's own files", hint="choose another place")
     return path
 

@@ -6,11 +6,35 @@ import tempfile
 from pathlib import Path
 
 from promptforge.errors import UsageError, WriteError
-from promptforge.files import TEMPORARY
+from promptforge.files import INPUT_FOLDERS, TEMPORARY, is_own
 
-__all__ = ["check_report", "write_report"]
+__all__ = ["check_report", "refuse_own", "refuse_own_folder", "write_report"]
 
 _HINT = "name another place: --output FILE"
+
+
+def refuse_own(root: Path, path: Path) -> None:
+    """Refuse to write over a file of the project: its inputs, its locks, its artifact. Raises UsageError."""
+    real = Path(os.path.realpath(path))
+    inside = _inside(root, real)
+    artifact = real.name.endswith(".lock.json") or real.with_name(f"{real.stem}.lock.json").exists()
+    if inside and (is_own(inside) or artifact):
+        raise UsageError(f"the output '{path}' is one of the project's own files", hint="choose another place")
+
+
+def refuse_own_folder(root: Path, folder: Path) -> None:
+    """Refuse a folder that is the project, or one of those that hold its inputs. Raises UsageError."""
+    inside = _inside(root, Path(os.path.realpath(folder)))
+    if inside == "." or (inside or "").partition("/")[0] in (*INPUT_FOLDERS, ".promptforge", ".git"):
+        raise UsageError(f"the output '{folder}' is where the project's own files are", hint="choose another place")
+
+
+def _inside(root: Path, real: Path) -> str:
+    """Its path in the project; nothing where it is outside."""
+    try:
+        return real.relative_to(os.path.realpath(root)).as_posix()
+    except ValueError:
+        return ""
 
 
 def check_report(path: Path, *, mark: str = "") -> None:

@@ -211,10 +211,18 @@ def _texts(root: Path) -> tuple[dict[str, str], dict[str, str]]:
 def _below(root: Path) -> list[str]:
     found = []
     for folder in _FOLDERS:
-        for here, folders, files in os.walk(root / folder):  # links to folders are not followed
+        for here, folders, files in os.walk(root / folder, onerror=_complain_of_folder):  # links are not followed
             folders[:] = sorted(one for one in folders if not one.startswith(".") and one != "__pycache__")
             found += [os.path.relpath(Path(here) / file, root) for file in files if not file.startswith(".")]
     return [path.replace(os.sep, "/") for path in found if not path.endswith(TEMPORARY)]
+
+
+def _complain_of_folder(problem: OSError) -> None:
+    """What lies in a folder that cannot be read may name anything; one that is not there holds nothing."""
+    if not isinstance(problem, FileNotFoundError):
+        said = (problem.strerror or str(problem)).lower()
+        message = f"the folder {problem.filename} cannot be read ({said}), so nobody knows which names are in it"
+        raise InputError(message, hint="give yourself the right to read it") from problem
 
 
 def _others(root: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from promptforge.errors import WriteError
 from promptforge.files import said_path
 from promptforge.workbench.disk import replace_files
 from promptforge.workbench.judged import judged
+from promptforge.workbench.outfile import refuse_own
 
 __all__ = ["report_text", "write_report"]
 
@@ -32,7 +33,9 @@ def report_text(run: Run, form: str, *, include_private: bool) -> str:
 
 
 def write_report(root: Path, run: Run, text: str, output: Path | None, *, private: bool) -> str:
-    """Write it, by default to build/reports/RUN.html; where it went. Raises WriteError."""
+    """Write it, by default to build/reports/RUN.html; where it went. Raises UsageError, WriteError."""
+    if output is not None:
+        refuse_own(root, output)
     path = output or root / "build" / "reports" / f"{run.id}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
