@@ -54,7 +54,7 @@ def test_no_file_of_the_project_is_written_over(pf, built, writer):
 @pytest.mark.parametrize("folder", ["knowledge", "knowledge/rows", "training", ".promptforge", "."])
 def test_no_dataset_is_written_among_them(pf, built, folder):
     """Its folder is replaced in whole."""
-    recipe = "recipe: some\nagents: [yoda]\nmodel: local\nrows: 20\nmix: {infrastructure: 1.0}\nformat: mlx\n"
+    recipe = "recipe: some\nagents: [yoda]\nmodel: local\nrows: 20\nmix: {infrastructure: 1.0}\nformat: mlx\nmax_share_per_fact: 0.5\n"
     built.write("training/some.yaml", recipe)
     outcome = pf("dataset", "build", "some", "--output", folder)
     said = f"error: the output '{folder}' is where the project's own files are\n  hint: choose another place\n"

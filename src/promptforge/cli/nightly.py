@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -233,11 +234,15 @@ def show_status(ctx: click.Context, most: int, form: str) -> int:
     """Show the last nights, and how many since the last promotion came to what, and why."""
     from promptforge.console.nightly import status_json, status_text
     from promptforge.console.terminal import painter, print_json, print_text
-    from promptforge.nightly.journal import Journal
+    from promptforge.nightly.journal import RUNNING, Journal
     from promptforge.workbench.bench import open_store
+    from promptforge.workbench.disk import is_held
 
-    with open_store(find_project(ctx)) as store:
-        nights = Journal(store).nights()
+    root = find_project(ctx)
+    with open_store(root) as store:
+        nights = list(Journal(store).nights())
+    if nights and not nights[0].outcome and is_held(root, "nightly"):
+        nights[0] = replace(nights[0], outcome=RUNNING)
     if form == "json":
         print_json(status_json(nights, most))
     else:

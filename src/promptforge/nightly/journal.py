@@ -9,7 +9,7 @@ from typing import Any
 
 from promptforge.store import NightRow, Store
 
-__all__ = ["FAILED", "JUDGED", "OVERTAKEN", "STAGES", "UNCHANGED", "Journal", "Night", "Stage", "streak"]
+__all__ = ["FAILED", "JUDGED", "OVERTAKEN", "RUNNING", "STAGES", "UNCHANGED", "Journal", "Night", "Stage", "streak"]
 
 STAGES: Mapping[str, str] = {
     "build": "compile the project",
@@ -23,6 +23,8 @@ STAGES: Mapping[str, str] = {
 """The stages of a night, in order, and what each does."""
 JUDGED = ("promote", "reject", "inconclusive")
 """Outcomes of a night that came to a verdict."""
+RUNNING = "running"
+"""Of a night that a process works on just now; never written down."""
 FAILED, OVERTAKEN, UNCHANGED = "failed", "overtaken", "unchanged"
 """It could not go on; it was cut short, and then its inputs changed; what it trained is the champion already."""
 _PAST = {"reject": "rejected", "inconclusive": "inconclusive", UNCHANGED: "the champion again", FAILED: "failed"}
@@ -146,10 +148,11 @@ def streak(nights: Sequence[Night]) -> str:
     for night in nights:
         if night.outcome == "promote":
             break
-        if night.outcome != OVERTAKEN:
+        if night.outcome not in (OVERTAKEN, RUNNING):
             since.append(night)
     if not since:
-        return "the last night promoted" if nights else "no night yet"
+        ended = any(night.outcome != RUNNING for night in nights)
+        return "the last night promoted" if ended else "no night has ended yet" if nights else "no night yet"
     counts = {word: sum(night.outcome == outcome for night in since) for outcome, word in _PAST.items()}
     cut = sum(not night.outcome for night in since)
     parts = [f"{count} {word}" for word, count in counts.items() if count and word != "failed"]

@@ -156,13 +156,17 @@ def read_json(path: Path, source: str) -> Any:
     """The whole file as JSON."""
     text = read_text(path, source)
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     except RecursionError as problem:
         raise wrong(source, path, found="JSON that is nested too deeply") from problem
     except json.JSONDecodeError as problem:
         raise _no_json(source, path, problem, len(text.rstrip())) from problem
     except ValueError as problem:  # a number with thousands of digits
         raise wrong(source, path, found=f"JSON that cannot be read ({problem})") from problem
+
+
+def _no_number(word: str) -> None:
+    """NaN and Infinity are no JSON, and no value of a fact: there is none."""
 
 
 def _no_json(source: str, path: Path, problem: json.JSONDecodeError, length: int) -> SourceError:

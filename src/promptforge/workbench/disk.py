@@ -17,7 +17,7 @@ from typing import Generic, TypeVar, cast
 from promptforge.errors import BusyError, WriteError
 from promptforge.files import TEMPORARY
 
-__all__ = ["Later", "alone", "exclusive", "private_folder", "replace_files"]
+__all__ = ["Later", "alone", "exclusive", "is_held", "private_folder", "replace_files"]
 
 _JOURNAL = "pending.json"
 _T = TypeVar("_T")
@@ -98,6 +98,17 @@ def alone(root: Path, name: str, *, what: str, hint: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def is_held(root: Path, name: str) -> bool:
+    """Whether a process holds this lock of the project just now."""
+    if not (root / ".promptforge" / f"{name}.lock").exists():
+        return False
+    try:
+        with alone(root, name, what="", hint=""):
+            return False
+    except BusyError:
+        return True
 
 
 def _take(handle: int, what: str, hint: str) -> None:

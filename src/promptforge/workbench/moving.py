@@ -36,6 +36,8 @@ def export_to(store: Store, path: Path) -> int:
 
 def import_from(store: Store, path: Path) -> tuple[int, int]:
     """Take over an exported history; how many answers and runs were new. Raises InputError."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no regular file", hint="name a file that history export wrote")
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _MAGIC

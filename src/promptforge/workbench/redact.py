@@ -21,6 +21,8 @@ from promptforge.workbench.scaffold import shared_files
 __all__ = ["KEY_FILE", "MARK", "Redacted", "RedactedText", "Wishes", "redact_project", "redact_text"]
 
 KEY_FILE = ".promptforge/redact.key"
+_MOST_OF_KEY = 4096
+"""Bytes of it that are read."""
 MARK = "REDACTED.md"
 """In each copy: it says what the copy is, to whoever reads it and to the next run, which may write over it."""
 _FIRST_LINE = "# A redacted copy\n"
@@ -152,8 +154,11 @@ def _key(root: Path | None, wishes: Wishes) -> tuple[bytes, str]:
     if wishes.key is None and root is None:
         return secrets.token_bytes(KEY_BYTES), ""
     path = wishes.key or (root or Path()) / KEY_FILE
+    if path.exists() and not path.is_file():
+        raise InputError(f"the key {path} is no regular file", hint="name another file: --key FILE")
     try:
-        written = path.read_bytes().strip()
+        with path.open("rb") as file:
+            written = file.read(_MOST_OF_KEY).strip()
     except FileNotFoundError:
         return _new_key(path, None if wishes.key else root, wishes.dry_run)
     except OSError as problem:
