@@ -15,7 +15,7 @@ from bench.test_guard import levels
 from promptforge.bench.disguises import cased, readings, small
 from promptforge.bench.guard import Guard
 from promptforge.bench.report.redact import MASK, Redactor
-from promptforge.bench.spellings import addresses, tokens
+from promptforge.bench.spellings import addresses, dates_in, tokens
 from promptforge.bench.wanted import Wanted
 from promptforge.compiler.build import compile_project
 from promptforge.files import read_folder
@@ -23,8 +23,11 @@ from promptforge.workbench.suites import load_suites
 from strategies import tries
 
 SECRET: dict[str, list[dict[str, Any]]] = {
-    "hosts": [{"name": "cellar", "lan_ip": "192.0.2.121", "mac": "00:00:5E:00:53:44"}],
-    "devices": [{"name": "Pip's tablet"}, {"name": "Juno's phone"}],
+    "hosts": [
+        {"name": "cellar", "lan_ip": "192.0.2.121", "mac": "00:00:5E:00:53:44"},
+        {"name": "lake", "lan_ip": "2001:db8::5"},
+    ],
+    "devices": [{"name": "Pip's tablet"}, {"name": "Juno's phone"}, {"name": "Zoë Müller"}, {"name": "𠮷野 Mara"}],
     "care": [{"id": "odile", "what": "long-acting insulin"}, {"id": "nose-1", "what": "hay fever tablet"}],
     "bills": [{"id": "bram", "amount_eur": "1450.00"}, {"id": "power", "amount_eur": "212.40", "due": "2031-05-17"}],
     "entities": [{"entity_id": "droid.night_nurse"}],
@@ -45,6 +48,13 @@ SPELLED = {
         "192.000.002.121",
         "0xC0.0x0.0x2.0x79",
         "0300.0.02.0171",
+        "192.0.2.0171",
+        "0300.0.2.121",
+        "0xc0.0.2.121",
+        "192.0x0.2.0x79",
+        "0xC0.0.02.0171",
+        "192.0\ue000.2.121",
+        r"192.0\ue000.2.121",
         "0xC0000279",
         "C0000279",
         "3221226105",
@@ -79,13 +89,52 @@ SPELLED = {
         "Pip's tab-let",
         "P i p's tablet",
         "Pip\ufe0f's tablet",
+        "Pip's\ue000tablet",
+        "P\ue000ip's tab\ue000let",
+        r"Pip's\ue000tablet",
+        "Pip's&#xe000;tablet",
     ],
+    "2001:db8::5": [
+        "2001:0DB8:0:0::5",
+        "[2001:db8::5]:80",
+        "5" + ".0" * 23 + ".8.b.d.0.1.0.0.2.ip6.arpa",
+        "2001-db8--5.ipv6-literal.net",
+        r"\\2001-DB8--5s4.ipv6-literal.net\share",
+        "2001:db8::0.0.0.5",
+        "2001:db8:0:0:0:0:0.0.0.5",
+    ],
+    "Zoë Müller": [
+        r"Zo\xc3\xab M\xc3\xbcller",
+        r"Zo\\xC3\\xAB M\\xC3\\xBCller",
+        r"Zo\xeb M\xfcller",
+        r"Zo\u00eb M\u00fcller",
+        "Zo%C3%AB M%C3%BCller",
+        "zoe-mueller",
+    ],
+    "𠮷野 Mara": [r"\ud842\udfb7\u91ce Mara", r"\\uD842\\uDFB7\\u91CE Mara", r"\xf0\xa0\xae\xb7\xe9\x87\x8e Mara"],
     "Juno's phone": ["Juno-phone", "Juno_phone", "junophone.lan", "JUNO’S PHONE", "Junο's phοne"],
     "long-acting insulin": ["longacting insulin", "long acting insulin", "long-acting-insulin"],
     "hay fever tablet": ["hayfever tablet", "hay-fever tablet", "HayFeverTablet"],
     "1450.00": ["1450", "1 450", "EUR 1450", "1,450", "1.450,00", "€1450", "1'450.00"],
     "212.40": ["212.4", "212,40", "EUR 212.4"],
-    "2031-05-17": ["17/5/2031", "17 May 2031", "May 17, 2031", "2031-5-17"],
+    "2031-05-17": [
+        "17/5/2031",
+        "17 May 2031",
+        "May 17, 2031",
+        "2031-5-17",
+        "17-May-2031",
+        "17-MAY-2031",
+        "17th of May, 2031",
+        "17.May.2031",
+        "17May2031",
+        "May-17-2031",
+        "2031 May 17",
+        "2031-May-17",
+        "17. Mai 2031",
+        "20310517",
+        "IMG_20310517_0815",
+        "20310517T081500",
+    ],
     "droid.night_nurse": ["states.droid.night_nurse.state", "night_nurse", "Droid night nurse"],
 }
 PLAIN = (
@@ -95,6 +144,10 @@ PLAIN = (
     "Pip has a tablet, and Juno a phone.",
     "the tablet, the phone, hay and a fever; a long act in insulin's way",
     "14500 or 145.0; 212.41, 2124 and 1.450.000",
+    "17-Jun-2031, 18. Mai 2031, 2031 May 18, 20310518, 120310517, 203105170; in 2031, may 170 come",
+    "192.0.2.0172, 0xc0.0.2.120, 2001:db8::0.0.0.6, 2001-db8--6.ipv6-literal.net",
+    "6" + ".0" * 23 + ".8.b.d.0.1.0.0.2.ip6.arpa",
+    r"M\xc3\xbcll and \ud842\udfb8 are not",
     "17 June 2031, 00:00:5E:00:53:45, fe80::200:5eff:fe00:5345",
     r"a path C:\temp\new, 30 % of 100%, R&D; x &amp; y, %41%42",
     "nurse, night, droids",
@@ -185,6 +238,61 @@ def test_a_reading_knows_where_it_stands(text, wrap):
         assert len(one.cased) == len(one.bare)
         assert places == sorted(places)
         assert all(0 <= start < end <= len(whole) for start, end in places)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"\xfc\x3a\xe2\x82\xac", "ü:€"),
+        (r"\xc3\xbc\xc3", "üÃ"),
+        (r"\xed\xa0\x80", "í\xa0\x80"),
+        (r"\ud83d\ude00\u0041", "😀A"),
+        (r"\ue000%EE%80%80&#xe000;", "   "),
+    ],
+)
+def test_bytes_and_halves_are_read_as_their_character(written, read):
+    """And what is neither, one by one."""
+    last = list(readings(written))[-1]
+    assert last.cased == cased(read)
+    assert last.place(0, len(last.bare)) == (0, len(written))
+
+
+def test_a_name_of_a_month_in_any_form_is_that_month():
+    """German ones, too, without their accents."""
+    months = [
+        "Januar",
+        "Feb.",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Okt",
+        "Nov.",
+        "Dezember",
+    ]
+    for number, month in enumerate(months, 1):
+        found = dates_in(small(cased(f"3. {month} 2031")))
+        assert [name for name, _, _ in found] == [("date", (2031, number, 3))], month
+
+
+def test_words_beside_a_date_are_looked_for_as_well():
+    """A value may begin with what looks like a date."""
+    guard = _guard({"devices": [{"name": "2019 Mara 12 otter"}]})
+    assert [bool(guard.find([text])) for text in ("2019-mara-12-otter", "2019-03-12", "2019-03-13")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_long_text_of_private_values_is_read_once():
+    """Every word of it begins one; the rest of the text is not copied for each."""
+    hide = Redactor(["Mara", "the den", "the attic room", "192.0.2.121"])
+    assert hide("192.0.2.121 " * 20_000) == f"{MASK} " * 20_000
+    assert hide("the the attic " * 20_000) == "the the attic " * 20_000
 
 
 def test_case_changes_no_length():

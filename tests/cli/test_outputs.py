@@ -46,7 +46,10 @@ def test_no_file_of_the_project_is_written_over(pf, built, writer):
         before = (built.root / own).read_bytes()
         outcome = pf(*WRITERS[writer], own)
         assert (outcome.code, (built.root / own).read_bytes() == before) == (2, True), own
-        assert f"error: the output '{own}' is one of the project's own files\n  hint: choose another place\n" in outcome.err
+        assert (
+            f"error: the output '{own}' is one of the project's own files\n  hint: choose another place\n"
+            in outcome.err
+        )
     assert pf(*WRITERS[writer], "elsewhere.out").code in (0, 1)
     assert (built.root / "elsewhere.out").exists()
 

@@ -16,7 +16,9 @@ from promptforge.bench.reading import plain
 __all__ = ["BREAK", "Place", "Reading", "cased", "readings", "small", "words_of"]
 
 BREAK = "\ue000"
-"""Stands between two values, so that nothing is found across them. No text holds it."""
+"""Stands with a blank on each side between two values, so that nothing is found across them."""
+_STRAY = re.compile(f"(?<! ){BREAK}|{BREAK}(?! )")
+"""One that a text holds by itself; it is read as a blank, and so is every one that is escaped."""
 
 Place = tuple[int, int]
 _Step = tuple[re.Pattern[str], re.Pattern[str], Callable[[re.Match[str]], str]]
@@ -78,21 +80,44 @@ def small(usual: str) -> str:
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});?")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _QUOTED = re.compile(rf"(?:{_PERCENT.pattern})+|\+")
+_NEXT = r"\\+x[89abAB][0-9a-fA-F]"
 _BACKSLASH = re.compile(
-    r"\\+(?:u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,5})\}|U000([0-9a-fA-F]{5})|x([0-9a-fA-F]{2})|[AbBdDfnrsStvwWZ]|(.))"
+    r"\\+(?:u([dD][89abAB][0-9a-fA-F]{2}\\+u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rf"|(x(?:[cdCD][0-9a-fA-F]{_NEXT}|[eE][0-9a-fA-F](?:{_NEXT}){{2}}|[fF][0-4](?:{_NEXT}){{3}}))"
+    r"|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,5})\}|U000([0-9a-fA-F]{5})|x([0-9a-fA-F]{2})|[AbBdDfnrsStvwWZ]|(.))"
 )
+"""First a pair of halves, as JSON writes what has no four digits, and the bytes of a character in UTF-8."""
 
 
 def _unslashed(found: re.Match[str]) -> str:
     """The sign itself; a blank for a line's end, a tab, and what a pattern means by a letter."""
-    code = found[1] or found[2] or found[3] or found[4]
-    return chr(int(code, 16)) if code else found[5] or " "
+    if found[1]:
+        first, second = int(found[1][:4], 16), int(found[1][-4:], 16)
+        return chr(0x10000 + (first - 0xD800 << 10) + second - 0xDC00)
+    if found[2]:
+        written = bytes.fromhex(re.sub(r"[\\x]", "", found[2]))
+        return written.decode("utf-8" if _is_utf8(written) else "latin-1")
+    code = found[3] or found[4] or found[5] or found[6]
+    return chr(int(code, 16)) if code else found[7] or " "
+
+
+def _is_utf8(written: bytes) -> bool:
+    try:
+        written.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parted(decode: Callable[[re.Match[str]], str]) -> Callable[[re.Match[str]], str]:
+    """The same, without a BREAK."""
+    return lambda found: decode(found).replace(BREAK, " ")
 
 
 _STEPS: tuple[_Step, ...] = (
-    (_ENTITY, _ENTITY, lambda found: html.unescape(found[0])),
-    (_PERCENT, _QUOTED, lambda found: " " if found[0] == "+" else unquote(found[0])),
-    (_BACKSLASH, _BACKSLASH, _unslashed),
+    (_ENTITY, _ENTITY, _parted(lambda found: html.unescape(found[0]))),
+    (_PERCENT, _QUOTED, _parted(lambda found: " " if found[0] == "+" else unquote(found[0]))),
+    (_BACKSLASH, _BACKSLASH, _parted(_unslashed)),
 )
 _ROUNDS = 3
 """What is escaped more often than this is no spelling any more."""
@@ -165,6 +190,8 @@ def readings(text: str) -> Iterator[Reading]:
     >>> [one.bare for one in readings("Pip%2527s&nbsp;tablet")]
     ['pip%2527s&nbsp;tablet', 'pip%2527s tablet', 'pip%27s&nbsp;tablet', 'pip%27s tablet', "pip's tablet"]
     """
+    if BREAK in text:
+        text = _STRAY.sub(" ", text)
     yield Reading(text, text)
     if "&" not in text and "%" not in text and "\\" not in text:
         return

@@ -118,9 +118,11 @@ def names_of(value: Value, *, strict: bool) -> Sequence[Name]:
         known = None  # twelve letters that stand where a MAC should
     if known is not None and known[0] in ("mac", "ip", "network", "entity"):
         return tuple(_of_identifier(*known))
-    day = next(dates_in(value.text.lower()), None)
+    day = next(dates_in(small(cased(value.text))), None)
     if day is not None and len(value.text) <= 18:
-        return (day[0],)
+        name, start, end = day
+        beside = any(map(str.isalpha, value.text[:start] + value.text[end:]))
+        return (name, *(_of_words(value, strict) if beside else ()))
     number = decimal(value.text)
     names = list(_of_number(number, strict) if number is not None else _of_words(value, strict))
     if number is not None and known is None:

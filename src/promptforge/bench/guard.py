@@ -81,7 +81,7 @@ class Guard:
             return ""
         for text in texts:
             if text not in self._seen:
-                found = next(self._wanted.found(text), None)
+                found = next(self._wanted.found(text.replace(BREAK, " ")), None)
                 self._seen[text] = self._secrets[found] if found else ""
             if fact := self._seen[text]:
                 return fact

@@ -66,9 +66,13 @@ def mentioned(text: str) -> Iterator[Name]:
 _DOT = r"(?:\s{0,2}(?:[._·•,-]|\\+\.?|[\[({<]\s?(?:\.|dot)\s?[\])}>]|dot)\s{0,2}|\s{1,2})"
 _OCTET = r"(0x[0-9a-f]{1,2}|\d{1,4})"
 _QUAD = re.compile(rf"(?<!\d)(?={_DOT.join([_OCTET] * 4)}(?!\d)(\.in-addr)?)")
-_IPV6 = re.compile(r"(?<![0-9a-f:])(?=[0-9a-f]{0,4}:)[0-9a-f:]{2,39}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?")
+_IPV6 = re.compile(
+    r"(?<![0-9a-f:])(?=[0-9a-f]{0,4}:)(?:[0-9a-f:]{1,38}:\d{1,3}(?:\.\d{1,3}){3}(?![\d.])|[0-9a-f:]{2,39})"
+)
+_REVERSED = re.compile(r"(?<![0-9a-f.])((?:[0-9a-f]\.){32})ip6\.arpa")
+_LITERAL = re.compile(r"(?<![0-9a-f-])([0-9a-f-]{2,39})(?:s\w{1,16})?\.ipv6-literal")
 _DOTTED = re.compile(r"(?<!\w)(?=(\w+\.\w+))")
-_OCTETS = re.compile(r"(?<![0-9a-f])(?=([0-9a-f]{1,2}(?:[:. _-][0-9a-f]{1,2}){5})(?![0-9a-f]))")
+_OCTETS = re.compile(rf"(?<![0-9a-f])(?={'[:. _-]'.join(['([0-9a-f]{1,2})'] * 6)}(?![0-9a-f]))")
 
 
 def addresses(bare: str) -> Iterator[Found]:
@@ -88,20 +92,34 @@ def addresses(bare: str) -> Iterator[Found]:
             if "::" not in found[0] and found[0].count(":") < 6:
                 continue
             yield from _version6(found[0], found.start())
+    yield from _of_hosts(bare)
+
+
+def _of_hosts(bare: str) -> Iterator[Found]:
+    """IPv6 in a host's name: backwards for a name server, or with hyphens, as Windows writes it in a path."""
+    for found in _REVERSED.finditer(bare) if ".ip6.arpa" in bare else ():
+        digits = found[1].replace(".", "")[::-1]
+        yield ("ip", int(digits, 16)), *found.span()
+        yield ("eui64", int(digits[16:], 16)), *found.span()
+    for found in _LITERAL.finditer(bare) if ".ipv6-literal" in bare else ():
+        for name, _, _ in _version6(found[1].replace("-", ":"), 0):
+            yield name, *found.span()
 
 
 def _loose(bare: str, found: re.Match[str]) -> bool:
     """Whether only blanks or commas part two of four numbers: `1, 2, 3, 4` is no address."""
-    return any(not bare[found.end(n) : found.start(n + 1)].strip(", \t\n\r") for n in (1, 2, 3))
+    gaps = {bare[found.end(n) : found.start(n + 1)] for n in (1, 2, 3)}
+    return not all(gap.strip(", \t\n\r") for gap in gaps)
 
 
 def _octets(parts: tuple[str, ...]) -> Iterator[bytes]:
     """As people read them, `192.000.002.121`; and as programs do, `0300.0.02.0171`."""
-    if not any("x" in part for part in parts):
+    written = f" {' '.join(parts)}"
+    if "x" not in written:
         people = [int(part) for part in parts]
         if max(people) < 256:
             yield bytes(people)
-        if not any(part[0] == "0" < part[1:] for part in parts):
+        if " 0" not in written or not any(part[0] == "0" < part[1:] for part in parts):
             return
     try:
         programs = [int(part, 16 if "x" in part else 8 if part[0] == "0" else 10) for part in parts]
@@ -128,7 +146,8 @@ def _version6(written: str, start: int) -> Iterator[Found]:
 def macs(bare: str) -> Iterator[Found]:
     """Those with single digits, `0:0:5e:0:53:21`; the others are found by their digits alone."""
     for found in _OCTETS.finditer(bare):
-        yield ("mac", "".join(part.zfill(2) for part in re.split("[:. _-]", found[1]))), *found.span(1)
+        digits = ("%2s" * 6 % found.groups()).replace(" ", "0")
+        yield ("mac", digits), found.start(1), found.end(6)
 
 
 def entities(bare: str) -> Iterator[Found]:
@@ -191,26 +210,42 @@ def decimal(text: str) -> Decimal | None:
     return Decimal(found[1][:60]) if found else None
 
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("jan", "feb", "mar mrz maer", "apr", "may mai", "jun", "jul", "aug", "sep", "oct okt", "nov", "dec dez"), 1
+    )
+    for name in names.split()
+}
+"""How a month begins, in English and in German, without accents."""
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 _YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})(?!\d)")
-_DAY_MONTH = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|\.)?\s(?:of\s)?{_MONTH},?\s(\d{{4}})(?!\d)")
-_MONTH_DAY = re.compile(rf"(?<![a-z]){_MONTH}\s(\d{{1,2}})(?:st|nd|rd|th)?,?\s(\d{{4}})(?!\d)")
+_DAY_MONTH = re.compile(
+    rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|\.)?(?:\s(?:of\s)?|[-/_]?){_MONTH}(?:,?\s|[-/_]?)(\d{{4}})(?!\d)"
+)
+_MONTH_DAY = re.compile(rf"(?<![a-z]){_MONTH}[\s/_-](\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s|[,/_-])(\d{{4}})(?!\d)")
+_YEAR_MONTH = re.compile(rf"(?<!\d)([12]\d{{3}})(?:,?\s|[-/_]?){_MONTH}[\s/_-]?(\d{{1,2}})(?!\d)")
+_TIGHT = re.compile(r"(?<!\d)(\d{4})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?!\d)")
 
 
-def dates_in(bare: str) -> Iterator[Found]:
-    """Every date as (year, month, day); of 1/5/2019 both that it may be.
+def dates_in(bare: str, *, tight: bool = False) -> Iterator[Found]:
+    """Every date as (year, month, day); of 1/5/2019 both that it may be. `tight`: also eight digits, which may be one.
 
     >>> list(dates_in("born on may 1, 2019"))
     [(('date', (2019, 5, 1)), 8, 19)]
+    >>> list(dates_in("20190501")), list(dates_in("20190501", tight=True))
+    ([], [(('date', (2019, 5, 1)), 0, 8)])
     """
-    for found in _YEAR_FIRST.finditer(bare):
-        yield ("date", (int(found[1]), int(found[2]), int(found[3]))), *found.span()
+    for pattern in (_YEAR_FIRST, _TIGHT) if tight else (_YEAR_FIRST,):
+        for found in pattern.finditer(bare):
+            yield ("date", (int(found[1]), int(found[2]), int(found[3]))), *found.span()
     for found in _YEAR_LAST.finditer(bare):
         yield ("date", (int(found[4]), int(found[3]), int(found[1]))), *found.span()
         yield ("date", (int(found[4]), int(found[1]), int(found[3]))), *found.span()
     for found in _DAY_MONTH.finditer(bare):
-        yield ("date", (int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1]))), *found.span()
+        yield ("date", (int(found[3]), _MONTHS[found[2]], int(found[1]))), *found.span()
     for found in _MONTH_DAY.finditer(bare):
-        yield ("date", (int(found[3]), _MONTHS.index(found[1]) + 1, int(found[2]))), *found.span()
+        yield ("date", (int(found[3]), _MONTHS[found[1]], int(found[2]))), *found.span()
+    for found in _YEAR_MONTH.finditer(bare):
+        yield ("date", (int(found[1]), _MONTHS[found[2]], int(found[3]))), *found.span()

@@ -21,6 +21,8 @@ _WHOLE = re.compile(rf"[^\W_]+(?:['`][^\W_]+)*|{BREAK}")
 _RAW = re.compile(r"\w+")
 _FOREIGN = re.compile(rf"[^0-9a-z{BREAK}]+")
 _KEPT = frozenset(f"0123456789abcdefghijklmnopqrstuvwxyz{BREAK}")
+_OTHER_BASE = re.compile("0(?:x|[1-7][0-7])")
+"""A part of an address may be hexadecimal or octal. One with a single digit is the same in decimal."""
 _MANY = 200
 """Of more than this it takes longer to ask whether one can be in a text than to look for them."""
 
@@ -91,8 +93,9 @@ class Wanted:
             if (
                 _may(sought.decimal, bones)
                 or ((":" in bare or "0x" in bare) and _may(sought.hexadecimal, bones))
-                or _may(sought.octal, bare)
-                or "in-addr" in bare
+                or ("0" in bare and _OTHER_BASE.search(bare))
+                or ".arpa" in bare
+                or "ipv6-literal" in bare
             ):
                 yield from addresses(bare)
             if _may(sought.macs, bones):
@@ -117,12 +120,12 @@ class Wanted:
         if _may(self._traces.figures, one.joined):
             yield from filter(self._is_wanted, numbers_in(one.bare))
         if _may(self._traces.years, one.joined):
-            yield from filter(self._is_wanted, dates_in(one.bare))
+            yield from filter(self._is_wanted, dates_in(one.bare, tight=True))
 
     def _of_glued(self, tokens: list[_Token]) -> Iterator[Found]:
         """Several words in a row that are one of those looked for, wherever they are parted."""
         for at, (so_far, start, end) in enumerate(tokens):
-            following = iter(tokens[at + 1 : at + _LONGEST])
+            following = iter(tokens[at + 1 : at + _LONGEST] if so_far in self._starts else ())
             while so_far in self._starts:
                 if so_far in self._glued:
                     yield ("glued", so_far), start, end
@@ -193,8 +196,6 @@ class _Traces(NamedTuple):
     """Without zeros, which may be left out or added; so the next two."""
     decimal: frozenset[str]
     hexadecimal: frozenset[str]
-    octal: frozenset[str]
-    """How an address begins."""
     figures: frozenset[str]
     """Of numbers."""
     years: frozenset[str]
@@ -212,8 +213,6 @@ def _traces(names: Collection[Name]) -> _Traces:
             if kind == "ip":
                 quad = "".join(map(str, octets))
                 found["decimal"].add(f"{head:x}{quad}".replace("0", "") if head else quad.replace("0", ""))
-            if kind == "ip" and not head:
-                found["octal"].add(f"0{octets[0]:o}")
         elif isinstance(what, Decimal):
             whole = what == what.to_integral_value()
             found["figures"].add(f"{what:.0f}" if whole else "".join(map(str, what.normalize().as_tuple().digits)))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, pairwise
 
-from promptforge.bench.disguises import Place, Reading, cased, readings, small
+from promptforge.bench.disguises import BREAK, Place, Reading, cased, readings, small
 from promptforge.bench.giveaways import Value, names_of
 from promptforge.bench.spellings import Name
 from promptforge.bench.values import identity
@@ -71,6 +71,7 @@ class Redactor:
     def _hidden(self, text: str) -> str:
         for sign in self._signs:
             text = text.replace(sign, MASK)
+        text = text.replace(BREAK, " ")
         if not text or not (self._gaps or self._wanted):
             return text
         for _ in range(_ROUNDS):
@@ -103,7 +104,8 @@ class Redactor:
         """Where the longest value that starts at this word ends, or 0."""
         so_far, widest, best = "", 0, 0
         previous = words[index][0]
-        for start, end, word in words[index:]:
+        for at in range(index, len(words)):  # not `words[index:]`: most end at once, and a text may be long
+            start, end, word = words[at]
             widest = max(widest, start - previous)
             so_far += word
             if so_far not in self._starts:
