@@ -104,11 +104,17 @@ def main() -> None:
     """The console script. Exit codes: 0 fine, 1 a diagnostic or a verdict says no, 2 wrong usage, …; see errors.py."""
     # A command makes many values and hardly a cycle, and ends: collecting and taking them apart is time for nothing.
     gc.disable()
-    code = _run()
+    try:
+        code = _run()
+    except KeyboardInterrupt:  # once more, while it was said
+        code = _INTERRUPTED
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None: the process was started with it closed
-        with suppress(OSError):
+        with suppress(OSError, KeyboardInterrupt):
             stream.flush()
     os._exit(code)
+
+
+_INTERRUPTED = 130
 
 
 def _run() -> int:
@@ -128,8 +134,11 @@ def _run() -> int:
         print_error(problem)
         return problem.exit_code
     except (click.Abort, KeyboardInterrupt):
+        import signal
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever goes on pressing Ctrl-C needs no other answer
         click.echo("interrupted", err=True)
-        return 130
+        return _INTERRUPTED
     except SystemExit:  # click's answer to a reader of the help that has gone (`| head`)
         return 0
     except OSError as problem:  # a full disk behind stdout, a current folder that is gone

@@ -154,7 +154,7 @@ def _key(root: Path | None, wishes: Wishes) -> tuple[bytes, str]:
     if wishes.key is None and root is None:
         return secrets.token_bytes(KEY_BYTES), ""
     path = wishes.key or (root or Path()) / KEY_FILE
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file() and not path.is_dir():
         raise InputError(f"the key {path} is no regular file", hint="name another file: --key FILE")
     try:
         with path.open("rb") as file:
