@@ -71,9 +71,9 @@ class Redactor:
     def _hidden(self, text: str) -> str:
         for sign in self._signs:
             text = text.replace(sign, MASK)
-        text = text.replace(BREAK, " ")
         if not text or not (self._gaps or self._wanted):
             return text
+        text = text.replace(BREAK, " ")
         for _ in range(_ROUNDS):
             parts, kept = [], 0
             for start, end in _merged(self._places(text)):
